@@ -1,0 +1,38 @@
+# Each target works from a clean clone: it makes the virtual environment that it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STORE ?= runs/open
+
+.PHONY: run test lint typecheck bench install clean
+
+run: $(VENV)/installed ## the main job: collage on all 50 cases, leaderboard and contact sheet
+	$(BIN)/a2bench run --model collage --suite a2bench-open --store $(STORE)
+	$(BIN)/a2bench leaderboard $(STORE) --out $(STORE)/leaderboard.csv
+	$(BIN)/a2bench sheet $(STORE) --out $(STORE)/sheet.png
+
+test: lint typecheck ## lint, types, and all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+typecheck: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-dev ## seconds a video for decoding, features and each metric
+	$(BIN)/python -m benchmarks.run_loop
+
+$(VENV)/installed: pyproject.toml requirements-cpu.txt constraints-cpu.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements-cpu.txt
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints-cpu.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
