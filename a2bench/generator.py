@@ -1,0 +1,65 @@
+"""What a generator is: it answers a case with a video at the path it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from a2bench.types import Case, Json, Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorInfo:
+    """Who generated: all of it but ``licence``, ``source`` and ``parallel`` enters a video's key.
+
+    ``weights`` maps a file's name to its sha256. ``parallel`` says that several copies may work on
+    one machine at once (cheap, CPU only); others run one at a time unless the user asks otherwise.
+    """
+
+    name: str
+    revision: str
+    params: Mapping[str, Json] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    licence: str = ""
+    source: str = ""
+    parallel: bool = False
+
+
+class Generator(Protocol):
+    """Writes one video file to ``out`` (a path ending in .mp4), the same one for the same seed.
+
+    Raise any exception when no video can be made; the case counts as failed, the others go on.
+    """
+
+    @property
+    def info(self) -> GeneratorInfo: ...
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None: ...
+
+
+@runtime_checkable
+class SuiteAware(Protocol):
+    """A generator that must see the suite first: to check its files, or to use other cases."""
+
+    def prepare(self, suite: Suite) -> tuple[str, ...]:
+        """Checks before anything runs. Returns warnings; raises ``CannotRun`` to stop the run."""
+        ...
+
+    def inputs(self, case: Case, *, seed: int) -> Mapping[str, Json]:
+        """What else decides this case's video (another case, a file's sha256): part of its key."""
+        ...
+
+
+def identity(generator: Generator, case: Case, *, seed: int) -> dict[str, Json]:
+    """All that decides a video, for its key and record."""
+    info = generator.info
+    more = generator.inputs(case, seed=seed) if isinstance(generator, SuiteAware) else {}
+    return {
+        "name": info.name,
+        "revision": info.revision,
+        "params": dict(info.params),
+        "weights": dict(info.weights),
+        "inputs": dict(more),
+    }

@@ -1,0 +1,57 @@
+"""What a metric is: a definition (``MetricInfo``), the extractors it reads, and ``score``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from a2bench.features import Extractor, FeatureBank
+from a2bench.types import Case, Json, Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricInfo:
+    """A metric's definition. ``params`` and ``version`` enter every score's key.
+
+    ``low`` and ``high`` bound the value; ``needs`` names the inputs that it reads
+    (``video``, ``prompt``, ``character``, ``object``, ``background``).
+    """
+
+    name: str
+    version: str
+    dimension: str
+    low: float
+    high: float
+    higher_is_better: bool
+    needs: tuple[str, ...]
+    licence: str
+    source: str
+    params: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Metric(Protocol):
+    """Scores one video of one case. Never opens a file, never decodes: it reads features.
+
+    ``score`` returns a finite value, or raises ``NotApplicable`` with the reason. Whatever else it
+    raises becomes a ``failed`` score; the other metrics of the video are not touched.
+    """
+
+    @property
+    def info(self) -> MetricInfo: ...
+
+    @property
+    def extractors(self) -> tuple[Extractor[Any], ...]: ...
+
+    def score(self, case: Case, features: FeatureBank) -> Measurement: ...
+
+
+def identity(metric: Metric) -> dict[str, Json]:
+    """All that decides a metric's value besides the video and the case, for keys and records."""
+    info = metric.info
+    return {
+        "name": info.name,
+        "version": info.version,
+        "params": dict(info.params),
+        "extractors": [e.info.identity() for e in metric.extractors],
+    }

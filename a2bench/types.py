@@ -1,0 +1,126 @@
+"""The nouns of the house: elements, cases, suites, videos, measurements, scores.
+
+All are frozen, all take explicit keyword arguments and only store them, and none needs more than
+the standard library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from a2bench.keys import digest
+
+Role = Literal["character", "object", "background"]
+ROLES: tuple[Role, ...] = ("character", "object", "background")
+
+Json = Any
+"""A value that canonical JSON can hold: None, bool, int, finite float, str, list, dict."""
+
+
+class Status(StrEnum):
+    """What became of a piece of work. Only ``ok`` carries a value; a failure is never a zero."""
+
+    OK = "ok"
+    NOT_APPLICABLE = "not_applicable"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Element:
+    """One reference image.
+
+    ``subject`` names what is shown; two photographs of one person are two elements of one subject.
+    """
+
+    id: str
+    role: Role
+    image: Path
+    sha256: str
+    name: str
+    caption: str = ""
+    licence: str = ""
+    subject: str = ""
+    category: str = ""
+    view: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A prompt and its reference images, in the order in which a generator receives them."""
+
+    id: str
+    prompt: str
+    elements: tuple[Element, ...]
+    category: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """Identity by content: the prompt and each element's role, name and image bytes."""
+        elements = [[e.role, e.name, e.sha256] for e in self.elements]
+        return digest({"prompt": self.prompt, "elements": elements})
+
+    def of(self, role: Role) -> tuple[Element, ...]:
+        """The elements of one role, in order."""
+        return tuple(e for e in self.elements if e.role == role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Cases with a name and a version. ``references`` also holds elements that no case uses."""
+
+    name: str
+    version: str
+    cases: tuple[Case, ...]
+    references: tuple[Element, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """Identity by content: the cases' ids and keys, in order."""
+        return digest([[c.id, c.key] for c in self.cases])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """A probed video file; ``frames`` counts what the container holds, ``fps`` is its mean rate."""
+
+    path: Path
+    sha256: str
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What a metric returns: one finite value and the figures behind it (JSON values only)."""
+
+    value: float
+    detail: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A metric's outcome for one case and seed: a value only when ``status`` is ``ok``."""
+
+    metric: str
+    case_id: str
+    seed: int
+    status: Status
+    value: float | None = None
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    error: str | None = None
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        finite = self.value is not None and math.isfinite(self.value)
+        if finite != (self.status is Status.OK):
+            raise ValueError(f"a score of status {self.status} cannot have the value {self.value}")

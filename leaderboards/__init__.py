@@ -1,0 +1,1 @@
+"""Published tables and our own runs (CSV with provenance): data, no code."""
