@@ -1,0 +1,1 @@
+"""Suites (*.jsonl), and the draw that combined their elements."""

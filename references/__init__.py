@@ -1,0 +1,1 @@
+"""Reference images of the suites with their manifest: data, no code."""
