@@ -1,0 +1,135 @@
+"""Names to components: built-in ones by lazy ``module:attribute`` targets, others by entry points.
+
+A plug-in is any installed package that declares an entry point in the group of the registry. A
+dotted path ``package.module:Name`` works wherever a name does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from a2bench.errors import UnknownName, UsageError
+from a2bench.generator import Generator
+from a2bench.metric import Metric
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Registry(Generic[T]):
+    """The components of one kind, by name."""
+
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.group = group
+        self._builtin = builtin
+
+    def targets(self) -> dict[str, str]:
+        """Every name with its target; a built-in name is never shadowed by a plug-in."""
+        plugins = {p.name: p.value for p in entry_points(group=self.group)}
+        return dict(sorted({**plugins, **self._builtin}.items()))
+
+    def load(self, name: str) -> Any:
+        """The class or factory behind a name or dotted path.
+
+        Raises ``UnknownName``, with the nearest names, or ``UsageError`` when it does not import.
+        """
+        target = name if ":" in name else self.targets().get(name)
+        if target is None:
+            raise unknown(self.kind, name, self.targets())
+        module, _, attribute = target.partition(":")
+        try:
+            found: Any = import_module(module)
+            for part in attribute.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(f"{self.kind} {name!r} ({target}) does not load: {error}") from error
+        return found
+
+    def create(self, name: str, params: Mapping[str, Any] | None = None) -> T:
+        """The component behind a name, built with explicit keyword parameters.
+
+        Raises ``UsageError`` naming the parameters that it takes when they do not fit.
+        """
+        factory = self.load(name)
+        try:
+            inspect.signature(factory).bind(**(params or {}))
+        except TypeError as error:
+            takes = ", ".join(inspect.signature(factory).parameters) or "none"
+            raise UsageError(f"{self.kind} {name!r}: {error}; it takes: {takes}") from error
+        component: T = factory(**(params or {}))
+        return component
+
+    def usable(self, use: Callable[[Any], R]) -> dict[str, R]:
+        """``use`` of every component that works; a broken one is named in a warning."""
+        found: dict[str, R] = {}
+        packages = {p.name: p.dist.name for p in entry_points(group=self.group) if p.dist}
+        for name, target in self.targets().items():
+            try:
+                found[name] = use(self.load(name))
+            except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+                package = packages.get(name, "a2bench")
+                text = (
+                    f"{self.kind} {name!r} of the package {package!r} ({target}) is broken: {error}"
+                )
+                warnings.warn(text, stacklevel=2)
+        return found
+
+
+GENERATORS: Registry[Generator] = Registry(
+    "model",
+    "a2bench.generators",
+    {
+        "blurred": "a2bench.generators.controls:Blurred",
+        "collage": "a2bench.generators.collage:Collage",
+        "command": "a2bench.generators.command:Command",
+        "compressed": "a2bench.generators.controls:Compressed",
+        "folder": "a2bench.generators.folder:Folder",
+        "noise": "a2bench.generators.controls:Noise",
+        "restaged": "a2bench.generators.controls:Restaged",
+        "still": "a2bench.generators.controls:Still",
+        "stuttered": "a2bench.generators.controls:Stuttered",
+        "swapped": "a2bench.generators.controls:Swapped",
+    },
+)
+
+PROFILES: Registry[tuple[Metric, ...]] = Registry(
+    "profile", "a2bench.profiles", {"lite": "a2bench.metrics.profiles:lite"}
+)
+"""Each target is a function that builds the profile's metrics, sharing their extractors."""
+
+METRICS: Registry[Metric] = Registry("metric", "a2bench.metrics", {})
+"""Metrics that plug-ins bring; a profile's own are known by the profile."""
+
+
+def build_metrics(profile: str, names: Sequence[str] = ()) -> tuple[Metric, ...]:
+    """A profile's metrics, or those named: of the profile, of plug-ins, or by dotted path.
+
+    Raises ``UnknownName`` for a name that nobody has, ``UsageError`` for one that comes twice.
+    """
+    own = {metric.info.name: metric for metric in PROFILES.create(profile)}
+    if not names:
+        return tuple(own.values())
+    chosen: dict[str, Metric] = {}
+    for name in names:
+        if name not in own and ":" not in name and name not in METRICS.targets():
+            raise unknown("metric", name, [*own, *METRICS.targets()])
+        metric = own.get(name) or METRICS.create(name)
+        if metric.info.name in chosen or (name not in own and metric.info.name in own):
+            raise UsageError(f"metric {name!r} is called {metric.info.name!r}, and so is another")
+        chosen[metric.info.name] = metric
+    return tuple(chosen.values())
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """The error for a name that nobody has, with the nearest that somebody has."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}"
+    return UnknownName(f"no {kind} named {name!r}; {hint}")

@@ -1,0 +1,216 @@
+"""Faults 1-6: crashes, torn files, full disks, interrupts, two writers, read-only stores."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from a2bench.cli import main
+from a2bench.errors import StoreError
+from a2bench.leaderboard import collect, to_csv
+from a2bench.run import Policy
+from a2bench.store import RunStore
+from a2bench.types import Status
+from tests.makers import make_suite
+from tests.unit.test_run import ask, do
+from tests.unit.test_store import record
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_suite(folder: Path, cases: int) -> Path:
+    """A suite file with references, as a user would write it."""
+    suite = make_suite(folder, cases)
+    rows = ["id,file,role,name,sha256"]
+    rows += [f"{e.id},{e.image.name},{e.role},{e.name},{e.sha256}" for e in suite.references]
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    lines: list[dict[str, Any]] = [{"suite": "tiny", "version": "1", "references": "manifest.csv"}]
+    lines += [
+        {"id": c.id, "prompt": c.prompt, "elements": [e.id for e in c.elements], "category": "test"}
+        for c in suite.cases
+    ]
+    path = folder / "suite.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def command(suite: Path, store: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "a2bench", "run", "--model", "tests.fixtures:MyGenerator",
+        "--suite", str(suite), "--store", str(store), "--profile", "tests.fakes:profile", *more,
+    ]  # fmt: skip
+
+
+def csv_of(store: Path) -> str:
+    return to_csv(collect([RunStore(store)]))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_fault_01_killed_at_random_points_and_resumed(tmp_path: Path, workers: str) -> None:
+    suite = write_suite(tmp_path / "suite", 30)
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    subprocess.run(command(suite, undisturbed), cwd=ROOT, check=True, capture_output=True)
+    random = np.random.default_rng(7)
+    kills = 0
+    while True:
+        run = subprocess.Popen(
+            command(suite, killed, "--workers", workers),
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        before = len(RunStore(killed).records())
+        deadline = time.monotonic() + 60
+        target = before + int(random.integers(1, 25))  # die when about so many more are done
+        while run.poll() is None and time.monotonic() < deadline:
+            if len(RunStore(killed).records()) >= target:
+                os.killpg(run.pid, signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.002)
+        if run.wait() == 0:
+            break
+    assert kills >= 2
+    assert csv_of(killed) == csv_of(undisturbed)
+    lines = [
+        line for path in (killed / "records").iterdir() for line in path.read_text().splitlines()
+    ]
+    whole = [json.loads(line) for line in lines if line.endswith("}")]
+    assert Counter(row["key"] for row in whole) == Counter(RunStore(undisturbed).records().keys())
+    assert list((killed / "tmp").iterdir()) == []
+
+
+def test_fault_02_records_cut_at_every_byte(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store").create()
+    writer = store.writer()
+    for name in ("one", "two", "three"):
+        writer.append(record(name))
+    (path,) = (tmp_path / "store" / "records").iterdir()
+    whole = path.read_bytes()
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        complete = whole[:cut].count(b"\n")
+        assert list(store.records()) == ["one", "two", "three"][:complete]
+
+
+def test_fault_02_only_the_torn_work_is_redone(tmp_path: Path) -> None:
+    request, store = ask(make_suite(tmp_path / "s", 2)), RunStore(tmp_path / "store")
+    do(request, store)
+    (path,) = (tmp_path / "store" / "records").iterdir()
+    path.write_bytes(path.read_bytes()[:-5])
+    redone = do(request, store)
+    assert [(r.case_id, r.kind) for r in redone] == [("case-002", "score")]
+
+
+def test_fault_03_disk_full_while_publishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite, store = make_suite(tmp_path / "s", 1), RunStore(tmp_path / "store")
+    do(ask(suite), store)
+    (blob,) = (tmp_path / "store" / "videos").rglob("*.mp4")
+    old = blob.read_bytes()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("a2bench.store.os.fsync", full_disk)
+        records = do(ask(suite), store, Policy.ALWAYS)
+    assert [r.status for r in records] == [Status.FAILED]
+    assert records[0].error == f"cannot publish {blob}: No space left on device"
+    assert blob.read_bytes() == old
+    assert list((tmp_path / "store" / "tmp").iterdir()) == []
+    assert len(do(ask(suite), store)) == 2  # with space again, the work is done
+
+
+def full_disk(descriptor: int) -> None:
+    """An ``os.fsync`` that finds no room for videos."""
+    if Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".mp4":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_fault_03_disk_full_gives_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path / "suite", 1)
+
+    monkeypatch.setattr("a2bench.store.os.fsync", full_disk)
+    code = main(command(suite, tmp_path / "store", "--workers", "1")[3:])
+    assert code == 2
+    assert "No space left on device" in capsys.readouterr().out
+
+
+def test_fault_04_interrupt_leaves_no_temporary_file_and_resumes(tmp_path: Path) -> None:
+    suite, store = write_suite(tmp_path / "suite", 40), tmp_path / "store"
+    for workers in ("1", "2"):
+        run = subprocess.Popen(
+            command(suite, store / workers, "--workers", workers),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        while run.poll() is None and len(RunStore(store / workers).records()) < 6:
+            time.sleep(0.002)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+        output, _ = run.communicate(timeout=60)
+        assert run.returncode == 130, output
+        assert "Traceback" not in output
+        assert list((store / workers / "tmp").iterdir()) == []
+        done = subprocess.run(
+            command(suite, store / workers), cwd=ROOT, capture_output=True, check=False
+        )
+        assert done.returncode == 0
+    assert csv_of(store / "1") == csv_of(store / "2")
+
+
+def test_fault_05_two_processes_on_one_store(tmp_path: Path) -> None:
+    suite, store = write_suite(tmp_path / "suite", 12), tmp_path / "store"
+    both = [
+        subprocess.Popen(command(suite, store), cwd=ROOT, stdout=subprocess.DEVNULL) for _ in "ab"
+    ]
+    assert [run.wait(timeout=120) for run in both] == [0, 0]
+    subprocess.run(command(suite, tmp_path / "alone"), cwd=ROOT, check=True, capture_output=True)
+    assert csv_of(store) == csv_of(tmp_path / "alone")
+    assert len(RunStore(store).records()) == 24
+
+
+def test_fault_06_unicode_and_spaces_in_paths_work(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path / "sü ite", 1)
+    store = tmp_path / "mein Läufer 走" / "deep" / "store"
+    assert main(command(suite, store, "--workers", "1")[3:]) == 0
+    assert csv_of(store).count("\n") == 2
+
+
+def test_fault_06_a_store_that_cannot_be_written_stops_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path / "suite", 1)
+    (tmp_path / "file").write_text("in the way")
+    assert main(command(suite, tmp_path / "file" / "store")[3:]) == 3
+    assert "cannot write the store" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_fault_06_a_read_only_store_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, store = ask(make_suite(tmp_path / "s", 1)), RunStore(tmp_path / "store").create()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        do(request, store)
+    assert store.records() == {}
