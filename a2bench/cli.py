@@ -1,0 +1,367 @@
+"""The command line. Every command is one call into the modules below it.
+
+Exit codes: 0 all ok, 1 usage, 2 finished with failures, 3 could not run, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from a2bench import __version__
+from a2bench.errors import CannotRun, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from a2bench.generator import Generator
+    from a2bench.request import Request
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+suites_app = typer.Typer(no_args_is_help=True)
+app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
+
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
+ProfileOption = Annotated[str, typer.Option("--profile", help="Which models realise the metrics.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=0, help="Processes; 0: one a core if the model allows it.")
+]
+DEFAULT_STORE = Path("runs")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="The version.")
+    ] = False,
+) -> None:
+    """A2-Bench, the elements-to-video benchmark: generate, measure, rank."""
+
+
+@app.command()
+def run(
+    model: Annotated[str, typer.Option(help="A model's name, or package.module:Class.")],
+    suite: Annotated[
+        str, typer.Option(help="NAME, NAME:SUBSET or a .jsonl file.")
+    ] = "a2bench-open",
+    store: StoreOption = DEFAULT_STORE,
+    profile: ProfileOption = "lite",
+    metrics: Annotated[
+        str, typer.Option(help="Comma-separated; all of the profile if empty.")
+    ] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+    cases: Annotated[str, typer.Option(help="Only these case ids, comma-separated.")] = "",
+    category: Annotated[str | None, typer.Option(help="Only cases of this category.")] = None,
+    seeds: Annotated[str, typer.Option(help="Comma-separated seeds.")] = "0",
+    policy: Annotated[
+        str, typer.Option(help="only-missing, always or only-cached.")
+    ] = "only-missing",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, and stop.")
+    ] = False,
+    workers: WorkersOption = 0,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for each video or score.")] = None,
+    ray: Annotated[str | None, typer.Option(help="Ray address, or 'local'.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the model.")] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Model folder: videos, .zip or table.")
+    ] = None,
+    command: Annotated[str | None, typer.Option(help="Model command: the program.")] = None,
+    crop_panels: Annotated[
+        int | None, typer.Option(help="Model folder: keep the last of N.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Models folder, command: name to show.")] = None,
+) -> None:
+    """Generate the videos of a suite with a model and score them; resumes where it stopped."""
+    from a2bench.executors import executor
+    from a2bench.registry import GENERATORS, build_metrics
+    from a2bench.request import Request
+    from a2bench.suite import load_suite, select
+
+    given = {"videos": videos, "command": command, "crop_panels": crop_panels, "name": name}
+    params = {**_params(param or []), **{k: v for k, v in given.items() if v is not None}}
+    whole = load_suite(suite)
+    generator: Generator = GENERATORS.create(model, params)
+    request = Request(
+        suite=whole,
+        cases=select(whole, limit=limit, ids=_split(cases), category=category).cases,
+        generator=generator,
+        metrics=build_metrics(profile, _split(metrics)),
+        profile=profile,
+        seeds=tuple(_integers(seeds)),
+    )
+    console = _console()
+    count = workers or (_cores() if generator.info.parallel else 1)
+    where = executor(count, timeout_s=timeout, ray=ray)
+    raise typer.Exit(_run(console, request, store, policy, where, dry_run))
+
+
+def _run(
+    console: Console, request: Request, folder: Path, policy: str, where: Any, dry_run: bool
+) -> int:
+    from a2bench.console import Watcher, summary
+    from a2bench.leaderboard import collect
+    from a2bench.run import Policy, perform, plan
+    from a2bench.store import RunStore
+
+    if policy not in set(Policy):
+        raise UsageError(f"no policy {policy!r}: {', '.join(Policy)}")
+    for warning in request.prepare():
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    store = RunStore(folder)
+    work = plan(request, store.records() if store.exists() else {}, Policy(policy))
+    for what, (present, total) in (("videos", work.videos), ("scores", work.scores)):
+        console.print(f"{what}: {present} of {total} in {store.root}", markup=False)
+    if dry_run:
+        missing = sum(not job.video_sha256 for job in work.jobs)
+        scores = sum(len(job.metrics) for job in work.jobs)
+        console.print(f"would make {missing} videos and {scores} scores in {len(work.jobs)} jobs")
+        return 0
+    with Watcher(console, total=len(work.jobs)) as watch:
+        perform(request, work.jobs, store, where, arguments=sys.argv[1:], watch=watch)
+    rows = [row for row in collect([store]) if row.covers(request.manifest())]
+    console.print(summary(rows))
+    undone = any(row.cell(m).counts[s] for row in rows for m in row.metrics for s in _UNDONE)
+    return 2 if undone or watch.failures else 0
+
+
+_UNDONE = ("failed", "missing", "refused")
+
+
+@app.command()
+def status(
+    store: Annotated[Path, typer.Argument(help="Folder of a run store.")],
+    suite: Annotated[str, typer.Option(help="NAME or a .jsonl file.")] = "a2bench-open",
+) -> None:
+    """What a store holds: counts, failures with their reasons, and what has changed since."""
+    from a2bench.console import changes, failures, summary
+    from a2bench.leaderboard import collect
+    from a2bench.suite import load_suite
+
+    console = _console()
+    rows = collect([_store(store)])
+    console.print(summary(rows))
+    for line in (*failures(rows), *changes(rows, load_suite(suite))):
+        console.print(line, markup=False, highlight=False)
+
+
+@app.command()
+def leaderboard(
+    stores: Annotated[list[Path], typer.Argument(help="Folders of run stores.")],
+    out: Annotated[Path, typer.Option(help="A .csv or .md file.")],
+) -> None:
+    """One row a model: means, 95 % intervals, counts, versions."""
+    from a2bench.console import summary
+    from a2bench.leaderboard import collect, to_csv, to_markdown
+
+    writers = {".csv": to_csv, ".md": to_markdown}
+    if out.suffix not in writers:
+        raise UsageError(f"{out}: use a name that ends in {' or '.join(writers)}")
+    rows = collect([_store(path) for path in stores])
+    if not rows:
+        raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
+    out.write_text(writers[out.suffix](rows), encoding="utf-8")
+    console = _console()
+    console.print(summary(rows))
+    console.print(f"{len(rows)} rows in {out}", markup=False)
+
+
+@app.command()
+def sheet(
+    store: Annotated[Path, typer.Argument(help="Folder of a run store.")],
+    out: Annotated[Path, typer.Option(help="A .png file.")],
+    model: Annotated[str, typer.Option(help="The model, if the store holds several.")] = "",
+    suite: Annotated[
+        str, typer.Option(help="NAME, NAME:SUBSET or a .jsonl file.")
+    ] = "a2bench-open",
+    limit: Annotated[int, typer.Option(min=1, help="The first N cases.")] = 12,
+    frames: Annotated[int, typer.Option(min=1, max=24, help="Frames a video.")] = 6,
+) -> None:
+    """A contact sheet: prompt, references and frames of each case."""
+    from a2bench.leaderboard import collect
+    from a2bench.sheet import contact_sheet
+    from a2bench.suite import load_suite
+    from a2bench.types import Status
+    from a2bench.video import probe
+
+    held = _store(store)
+    cases = {case.key: case for case in load_suite(suite).cases}
+    rows = [r for r in collect([held]) if model in ("", r.model["name"])]
+    works = [w for r in rows[:1] for w in r.works if w.case_key in cases and w.video]
+    shown = [
+        (cases[w.case_key], probe(held.video_path(w.video.key)))
+        for w in works
+        if w.video and w.video.status is Status.OK and held.video_path(w.video.key).exists()
+    ][:limit]
+    if not shown:
+        raise CannotRun(f"{store} holds no video of {model or 'any model'} for {suite}")
+    contact_sheet(shown, out, title=f"{rows[0].name} on {suite}", frames=frames)
+    typer.echo(f"{len(shown)} cases in {out}")
+
+
+@app.command()
+def selfcheck(
+    store: StoreOption = DEFAULT_STORE / "selfcheck",
+    profile: ProfileOption = "lite",
+    suite: Annotated[str, typer.Option(help="Cases to check on.")] = "a2bench-open:mini",
+    workers: WorkersOption = 0,
+) -> None:
+    """Known answers: do the metrics tell right from wrong on this machine?"""
+    from a2bench.console import Watcher, findings
+    from a2bench.executors import executor
+    from a2bench.registry import build_metrics
+    from a2bench.selfcheck import requests
+    from a2bench.selfcheck import selfcheck as check
+    from a2bench.store import RunStore
+    from a2bench.suite import load_suite
+
+    console = _console()
+    asked = requests(load_suite(suite), build_metrics(profile), profile)
+    where = executor(workers or _cores())
+    with Watcher(console, total=sum(len(r.cases) for r in asked)) as watch:
+        found = check(asked, RunStore(store), where, watch=watch)
+    console.print(findings(found))
+    raise typer.Exit(0 if all(f.holds for f in found) else 2)
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str, typer.Argument(help="models, metrics or suites.")],
+    profile: ProfileOption = "lite",
+) -> None:
+    """The models, metrics or suites that can be named here, plug-ins included."""
+    from a2bench.console import listing
+
+    console = _console()
+    console.print(listing(what, profile))
+
+
+@app.command()
+def doctor(profile: ProfileOption = "lite", store: StoreOption = DEFAULT_STORE) -> None:
+    """What this machine can run, what is missing, and what to type."""
+    from a2bench.console import checks
+    from a2bench.doctor import diagnose
+
+    found = diagnose(profile, store)
+    _console().print(checks(found))
+    raise typer.Exit(0 if all(check.ok for check in found) else 3)
+
+
+@suites_app.command("check")
+def suites_check(suite: Annotated[str, typer.Argument(help="NAME or a .jsonl file.")]) -> None:
+    """Read a suite and report every fault with file, line and field."""
+    from a2bench.suite import load_suite
+
+    found = load_suite(suite)
+    typer.echo(f"{found.name} {found.version}: {len(found.cases)} cases, sha256 {found.key}")
+
+
+@suites_app.command("import")
+def suites_import(
+    layout: Annotated[str, typer.Argument(help="a2bench-official or opens2v.")],
+    table: Annotated[Path, typer.Argument(help="The table of combinations, or OpenS2V's JSON.")],
+    images: Annotated[Path, typer.Option(help="Folder of the images.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the suite to; must not exist.")],
+) -> None:
+    """Turn a downloaded benchmark into a suite that `run --suite OUT/suite.jsonl` takes."""
+    from a2bench.suite_import import import_official, import_opens2v
+
+    if layout == "a2bench-official":
+        written = import_official(images, table, out)
+    elif layout == "opens2v":
+        written = import_opens2v(table, images, out)
+    else:
+        raise UsageError(f"no layout {layout!r}: a2bench-official or opens2v")
+    typer.echo(f"{len(written.cases)} cases in {out}; a2bench run --suite {out}/suite.jsonl ...")
+
+
+# Typer brings a click of its own in some versions and uses the installed one in others.
+_ClickError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point: maps what was raised to an exit code and one message."""
+    warnings.showwarning = _show_warning
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except _ClickError as error:
+        error.show()
+        return 1
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted; the same command goes on from here", 130)
+    except UsageError as error:
+        return _fail(str(error), 1)
+    except CannotRun as error:
+        return _fail(str(error), 3)
+    return int(code or 0)
+
+
+def _fail(text: str, code: int) -> int:
+    from a2bench.text import plain
+
+    for line in text.splitlines() or [""]:
+        typer.echo(f"a2bench: {plain(line)}", err=True)
+    return code
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    from a2bench.text import plain
+
+    typer.echo(f"warning: {plain(str(message))}", err=True)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(soft_wrap=True)
+
+
+def _store(path: Path) -> Any:
+    from a2bench.store import RunStore
+
+    store = RunStore(path)
+    if not store.exists():
+        raise CannotRun(f"{path} is no run store: a2bench run --store {path} makes one")
+    return store
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return list(dict.fromkeys(int(part) for part in _split(text))) or [0]
+    except ValueError as error:
+        raise UsageError(f"--seeds {text!r}: give whole numbers, as in 0,1,2") from error
+
+
+def _params(pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; a value that is JSON is taken as such, any other as text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--param {pair!r}: write NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

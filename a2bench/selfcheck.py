@@ -1,0 +1,145 @@
+"""Known answers: do the metrics of a profile tell right from wrong on this machine?
+
+The controls of the benchmark are generated and scored like any model; each expectation compares
+what two of them got on the same case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from a2bench.generator import Generator
+from a2bench.leaderboard import collect
+from a2bench.metric import Metric
+from a2bench.registry import GENERATORS
+from a2bench.request import Request
+from a2bench.run import Executor, Policy, Watch, perform, plan
+from a2bench.store import RunStore
+from a2bench.types import Suite
+
+CONSISTENCY = ("id_consistency", "object_consistency", "background_consistency")
+SHARE_NEEDED = 0.95
+
+Values = Mapping[str, float]
+"""What each control scored on one case."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """A sentence about one metric that must hold for at least 95 % of the cases."""
+
+    text: str
+    metric: str
+    controls: tuple[str, ...]
+    holds: Callable[[Values], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """How many cases met an expectation; a case that has no score does not meet it."""
+
+    expectation: Expectation
+    met: int
+    cases: int
+
+    @property
+    def holds(self) -> bool:
+        return self.cases > 0 and self.met >= SHARE_NEEDED * self.cases
+
+
+def _greater(metric: str, better: str, worse: str) -> Expectation:
+    return Expectation(
+        text=f"{better} beats {worse}",
+        metric=metric,
+        controls=(better, worse),
+        holds=lambda values: values[better] > values[worse],
+    )
+
+
+def _noise_lowest(metric: str) -> Expectation:
+    return Expectation(
+        text="noise is lowest",
+        metric=metric,
+        controls=("noise", "collage", "swapped"),
+        holds=lambda values: values["noise"] < min(values["collage"], values["swapped"]),
+    )
+
+
+EXPECTATIONS: tuple[Expectation, ...] = (
+    *(_greater(metric, "collage", "swapped") for metric in CONSISTENCY),
+    *(_greater(metric, "restaged", "swapped") for metric in CONSISTENCY),
+    *(_noise_lowest(metric) for metric in CONSISTENCY),
+    _greater("image_quality", "collage", "blurred"),
+    _greater("image_quality", "collage", "compressed"),
+    _greater("motion_smoothness", "collage", "stuttered"),
+    _greater("dynamic_degree", "collage", "still"),
+    Expectation(
+        text="still does not move",
+        metric="dynamic_degree",
+        controls=("still",),
+        holds=lambda values: values["still"] == 0.0,
+    ),
+)
+
+
+def requests(
+    suite: Suite,
+    metrics: Sequence[Metric],
+    profile: str,
+    *,
+    expectations: Sequence[Expectation] = EXPECTATIONS,
+) -> list[Request]:
+    """One request for each control, with just the metrics that an expectation reads."""
+    found = []
+    for control in dict.fromkeys(c for e in expectations for c in e.controls):
+        read = {e.metric for e in expectations if control in e.controls}
+        generator: Generator = GENERATORS.create(control)
+        request = Request(
+            suite=suite,
+            cases=suite.cases,
+            generator=generator,
+            metrics=tuple(m for m in metrics if m.info.name in read),
+            profile=profile,
+        )
+        request.prepare()
+        found.append(request)
+    return found
+
+
+def selfcheck(
+    asked: Sequence[Request], store: RunStore, executor: Executor, *, watch: Watch
+) -> list[Finding]:
+    """Runs the controls, those parts that the store does not hold, and weighs what they scored."""
+    for request in asked:
+        work = plan(request, store.records() if store.exists() else {}, Policy.ONLY_MISSING)
+        perform(request, work.jobs, store, executor, watch=watch)
+    cases = {case.key for request in asked for case in request.cases}
+    values = _values(store, {request.suite.key for request in asked})
+    return [
+        Finding(
+            expectation=expectation,
+            met=sum(_met(expectation, values, case) for case in cases),
+            cases=len(cases),
+        )
+        for expectation in EXPECTATIONS
+    ]
+
+
+def _met(expectation: Expectation, values: Mapping[tuple[str, str, str], float], case: str) -> bool:
+    keys = {control: (control, expectation.metric, case) for control in expectation.controls}
+    if any(key not in values for key in keys.values()):
+        return False
+    return expectation.holds({control: values[key] for control, key in keys.items()})
+
+
+def _values(store: RunStore, suites: set[str]) -> dict[tuple[str, str, str], float]:
+    """Each value that is ok, by control, metric and case key."""
+    return {
+        (str(row.model["name"]), metric, work.case_key): record.value
+        for row in collect([store])
+        if row.suite["key"] in suites
+        for work in row.works
+        for metric, record in work.scores.items()
+        if record.value is not None
+    }

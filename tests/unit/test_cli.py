@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from a2bench.cli import main
+from a2bench.store import RunStore
+from tests.faults.test_faults_store import command, write_suite
+
+
+def arguments(suite: Path, store: Path, *more: str) -> list[str]:
+    return command(suite, store, "--workers", "1", *more)[3:]
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    return write_suite(tmp_path / "suite", 3)
+
+
+def test_run_prints_counts_and_exits_0(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(suite, tmp_path / "store")) == 0
+    out = capsys.readouterr().out
+    assert "3/3 cases" in out
+    assert "n_ok" in out
+
+
+def test_dry_run_says_what_would_run_and_makes_nothing(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    assert main(arguments(suite, store, "--dry-run")) == 0
+    assert "would make 3 videos and 3 scores in 3 jobs" in capsys.readouterr().out
+    assert not store.exists()
+    main(arguments(suite, store, "--limit", "2"))
+    assert main(arguments(suite, store, "--dry-run")) == 0
+    out = capsys.readouterr().out
+    assert "videos: 2 of 3" in out
+    assert "would make 1 videos and 1 scores" in out
+
+
+def test_only_cached_computes_nothing_and_tells_what_is_missing(
+    suite: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    main(arguments(suite, store, "--limit", "2"))
+    assert main(arguments(suite, store, "--policy", "only-cached", "--limit", "2")) == 0
+    assert main(arguments(suite, store, "--policy", "only-cached")) == 2
+    assert len(RunStore(store).records()) == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (["--model", "colage"], "did you mean collage"),
+        (["--suite", "a2bench-opn"], "a2bench-open"),
+        (["--profile", "lite", "--metrics", "id_consistenzy"], "did you mean id_consistency"),
+        (["--policy", "sometimes"], "only-missing"),
+        (["--seeds", "one"], "whole numbers"),
+        (["--cases", "case-009"], "case-00"),
+        (["--param", "speed"], "NAME=VALUE"),
+        (["--param", "speed=3"], "it takes:"),
+        (["--model", "tests.nowhere:Model"], "does not load"),
+        (["--limit", "0"], ""),
+        (["--no-such-option"], "no-such-option"),
+    ],
+)
+def test_a_wrong_request_exits_1_and_says_what_is_right(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], text: str
+) -> None:
+    assert main([*arguments(suite, tmp_path / "store"), *more]) == 1
+    assert text in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+def test_failures_are_printed_counted_and_explained(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    assert main([*arguments(suite, store), "--model", "tests.fixtures:WritesNothing"]) == 2
+    assert "case-001 seed 0: video failed: generator wrote no video" in capsys.readouterr().out
+    assert main(["status", str(store), "--suite", str(suite)]) == 0
+    assert "generator wrote no video [case-001/0, case-002/0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".md"])
+def test_leaderboard_writes_the_file(suite: Path, tmp_path: Path, suffix: str) -> None:
+    main(arguments(suite, tmp_path / "store"))
+    out = tmp_path / f"board{suffix}"
+    assert main(["leaderboard", str(tmp_path / "store"), "--out", str(out)]) == 0
+    assert "my-generator" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["leaderboard", "nowhere", "--out", "x.csv"], 3),
+        (["leaderboard", "nowhere", "--out", "x.pdf"], 1),
+        (["status", "nowhere"], 3),
+        (["list", "planets"], 1),
+        (["suites", "check", "nowhere.jsonl"], 1),
+        (["suites", "check", "a2bench-open"], 0),
+        (["list", "models"], 0),
+        (["list", "metrics"], 0),
+        (["list", "suites"], 0),
+        (["doctor"], 0),
+        (["--version"], 0),
+        ([], 1),
+    ],
+)
+def test_exit_codes(
+    words: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_secrets_in_arguments_and_environment_reach_no_file(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "planted-secret-1")
+    words = arguments(suite, tmp_path / "store")
+    monkeypatch.setattr("sys.argv", ["a2bench", *words, "--token", "planted-secret-2"])
+    main([*words, "--model", "tests.fixtures:Raises", "--param", "text=planted-secret-1"])
+    written = [p for p in (tmp_path / "store").rglob("*") if p.is_file()]
+    assert len(written) >= 2
+    assert not [p for p in written if b"planted-secret" in p.read_bytes()]
+
+
+def test_a_contact_sheet_shows_references_and_frames(suite: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    main(arguments(suite, tmp_path / "store"))
+    out = tmp_path / "sheet.png"
+    assert main(["sheet", str(tmp_path / "store"), "--suite", str(suite), "--out", str(out)]) == 0
+    with Image.open(out) as image:
+        assert image.width > 9 * 132
+        assert image.height > 3 * 132
+        assert len(image.getcolors(maxcolors=1_000_000) or []) > 10
