@@ -182,7 +182,7 @@ def leaderboard(
 @app.command()
 def sheet(
     store: Annotated[Path, typer.Argument(help="Folder of a run store.")],
-    out: Annotated[Path, typer.Option(help="A .png file.")],
+    out: Annotated[Path, typer.Option(help="A .png or .jpg file.")],
     model: Annotated[str, typer.Option(help="The model, if the store holds several.")] = "",
     suite: Annotated[
         str, typer.Option(help="NAME, NAME:SUBSET or a .jsonl file.")
@@ -197,6 +197,8 @@ def sheet(
     from a2bench.types import Status
     from a2bench.video import probe
 
+    if out.suffix not in (".png", ".jpg"):
+        raise UsageError(f"{out}: use a name that ends in .png or .jpg")
     held = _store(store)
     cases = {case.key: case for case in load_suite(suite).cases}
     rows = [r for r in collect([held]) if model in ("", r.model["name"])]
@@ -326,7 +328,8 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(soft_wrap=True)
+    console = Console(soft_wrap=True)
+    return console if console.is_terminal else Console(soft_wrap=True, width=140)
 
 
 def _store(path: Path) -> Any:

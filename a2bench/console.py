@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -87,26 +87,23 @@ class Watcher:
         return due
 
 
-def summary(rows: Sequence[Row]) -> Table:
-    """Each row's metrics: mean with interval, and the counts."""
-    shown = Table(header_style="bold")
-    for heading in ("model", "profile", "metric", "mean [95 % interval]"):
-        shown.add_column(heading)
+def summary(rows: Sequence[Row]) -> Group:
+    """A table for each row: mean, interval and counts of its metrics."""
+    return Group(*(_metrics(row) for row in rows))
+
+
+def _metrics(row: Row) -> Table:
+    suite = f"{row.suite['name']} {row.suite['version']}"
+    title = plain(f"{row.name} on {suite}, profile {row.profile}", limit=120)
+    shown = Table(title=escape(title), title_justify="left", header_style="bold")
+    shown.add_column("metric", no_wrap=True)
+    shown.add_column("mean [95 % interval]", no_wrap=True)
     for heading in ("n_ok", "n_failed", "n_na"):
         shown.add_column(heading, justify="right")
-    for row in rows:
-        for number, metric in enumerate(row.metrics):
-            cell = row.cell(metric)
-            shown.add_row(
-                escape(plain(row.name, limit=40)) if number == 0 else "",
-                escape(row.profile) if number == 0 else "",
-                escape(metric),
-                escape(describe(cell)),
-                str(cell.counts["ok"]),
-                str(cell.counts["failed"]),
-                str(cell.counts["not_applicable"]),
-            )
-        shown.add_section()
+    for metric in row.metrics:
+        cell = row.cell(metric)
+        counts = (str(cell.counts[name]) for name in ("ok", "failed", "not_applicable"))
+        shown.add_row(escape(metric), escape(describe(cell)), *counts)
     return shown
 
 

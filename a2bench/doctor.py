@@ -6,12 +6,12 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from a2bench.errors import A2BenchError
+from a2bench.metric import missing
 from a2bench.registry import GENERATORS, METRICS, build_metrics
 
 
@@ -100,24 +100,24 @@ def _encoder() -> Check:
 def _suite() -> Check:
     from a2bench.suite import load_suite
 
-    return _try("suite a2bench-open", lambda: f"{len(load_suite('a2bench-open').cases)} cases")
+    try:
+        found = f"{len(load_suite('a2bench-open').cases)} cases"
+    except A2BenchError as error:
+        return Check(name="suite a2bench-open", ok=False, found=str(error), remedy=_INSTALL)
+    return Check(name="suite a2bench-open", ok=True, found=found)
 
 
 def _metrics(profile: str) -> Check:
-    return _try(
-        f"profile {profile}",
-        lambda: f"{len(build_metrics(profile))} metrics",
-    )
+    try:
+        metrics = build_metrics(profile)
+    except A2BenchError as error:
+        return Check(name=f"profile {profile}", ok=False, found=str(error), remedy=_INSTALL)
+    lacking = missing(metrics)
+    found = "; ".join(lacking) or f"{len(metrics)} metrics, weights verified"
+    return Check(name=f"profile {profile}", ok=not lacking, found=found, remedy="see the text")
 
 
 def _plugins() -> Check:
-    """Plug-ins are loaded as ``a2bench list`` does; a broken one is a warning there."""
-    names = [*GENERATORS.targets(), *METRICS.targets()]
-    return Check(name="models and plug-ins", ok=True, found=f"{len(names)}: a2bench list models")
-
-
-def _try(name: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, ok=True, found=look())
-    except A2BenchError as error:
-        return Check(name=name, ok=False, found=str(error), remedy="see the text")
+    """Counts what can be named; ``a2bench list`` loads each and warns of a broken one."""
+    count = len([*GENERATORS.targets(), *METRICS.targets()])
+    return Check(name="models and plug-ins", ok=True, found=f"{count}: a2bench list models")

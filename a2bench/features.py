@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from a2bench.errors import MetricError, VideoError
 from a2bench.keys import digest
@@ -61,6 +61,15 @@ class Extractor(Protocol[T_co]):
     def info(self) -> ExtractorInfo: ...
 
     def start(self, case: Case, video: Video) -> Consumer[T_co]: ...
+
+
+@runtime_checkable
+class NeedsFiles(Protocol):
+    """An extractor that needs weights; asked before anything runs, and by ``a2bench doctor``."""
+
+    def missing(self) -> tuple[str, ...]:
+        """What is not here or not whole, each with what to type; empty when all is in order."""
+        ...
 
 
 class FeatureBank:

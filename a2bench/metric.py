@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from a2bench.features import Extractor, FeatureBank
+from a2bench.features import Extractor, FeatureBank, NeedsFiles
 from a2bench.types import Case, Json, Measurement
 
 
@@ -55,3 +55,9 @@ def identity(metric: Metric) -> dict[str, Json]:
         "params": dict(info.params),
         "extractors": [e.info.identity() for e in metric.extractors],
     }
+
+
+def missing(metrics: Sequence[Metric]) -> tuple[str, ...]:
+    """What the metrics' extractors lack on this machine, each with what to type."""
+    needy = (e for m in metrics for e in m.extractors if isinstance(e, NeedsFiles))
+    return tuple(dict.fromkeys(text for extractor in needy for text in extractor.missing()))

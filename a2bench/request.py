@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from a2bench import generator as generators
 from a2bench import metric as metrics_
+from a2bench.errors import CannotRun
 from a2bench.generator import Generator, SuiteAware
 from a2bench.keys import digest
 from a2bench.metric import Metric
@@ -26,7 +27,12 @@ class Request:
     seeds: tuple[int, ...] = (0,)
 
     def prepare(self) -> tuple[str, ...]:
-        """Lets the generator check its files before anything runs. Returns its warnings."""
+        """Checks weights and the generator's files before anything runs. Returns warnings.
+
+        Raises ``CannotRun`` with all that is missing and what to type.
+        """
+        if lacking := metrics_.missing(self.metrics):
+            raise CannotRun("\n".join(lacking))
         if isinstance(self.generator, SuiteAware):
             return self.generator.prepare(self.suite)
         return ()

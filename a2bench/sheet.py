@@ -1,4 +1,4 @@
-"""A contact sheet: for each case its prompt, its references and frames of the video, as one PNG."""
+"""A contact sheet: for each case its prompt, its references and frames of the video."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT = 20
 def contact_sheet(
     shown: Sequence[tuple[Case, Video]], out: Path, *, title: str, frames: int = 6
 ) -> None:
-    """Writes the sheet to ``out``. Frames are spread evenly from the first to the last."""
+    """Writes the sheet to ``out``, a .png or .jpg; frames are spread evenly over the video."""
     rows = [_row(case, video, frames) for case, video in shown]
     width = max(row.width for row in rows) + 2 * GAP
     sheet = Image.new(
@@ -30,7 +30,7 @@ def contact_sheet(
     for row in rows:
         sheet.paste(row, (GAP, top))
         top += row.height + GAP
-    sheet.save(out, format="PNG", optimize=True)
+    sheet.save(out, optimize=True, quality=88)
 
 
 def _row(case: Case, video: Video, frames: int) -> Image.Image:

@@ -54,12 +54,14 @@ def bootstrap_mean(
     mean = math.fsum(means) / n
     if n == 1:
         return Interval(low=None, mean=mean, high=None)
+    offsets = means - mean
     if n < FEWEST_FOR_BOOTSTRAP:
-        sd = math.sqrt(math.fsum((means - mean) ** 2) / (n - 1))
+        sd = math.sqrt(math.fsum(offsets**2) / (n - 1))
         half = student_t(confidence, n - 1) * sd / math.sqrt(n)
         return Interval(low=mean - half, mean=mean, high=mean + half)
     drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
-    low, high = np.quantile(means[drawn].mean(axis=1), [(1 - confidence) / 2, (1 + confidence) / 2])
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
+    low, high = mean + np.quantile(offsets[drawn].mean(axis=1), tails)
     return Interval(low=float(low), mean=mean, high=float(high))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from a2bench.errors import CannotRun
 from a2bench.executors import Serial
 from a2bench.leaderboard import collect, to_csv
 from a2bench.metric import Metric
@@ -13,7 +14,7 @@ from a2bench.request import Request
 from a2bench.run import Outcome, Policy, perform, plan
 from a2bench.store import Record, RunStore
 from a2bench.types import Status, Suite
-from tests.fakes import Level, Misbehaves, ReadsBroken
+from tests.fakes import Level, Levels, Misbehaves, ReadsBroken
 from tests.fixtures import MyGenerator
 from tests.makers import make_suite
 
@@ -129,3 +130,14 @@ def test_each_seed_is_a_work_and_a_case_counts_once(tmp_path: Path) -> None:
     (row,) = collect([store])
     assert row.cell("level").counts == {"ok": 6}
     assert to_csv([row]).splitlines()[1].startswith("my-generator,1,test,tiny,1,3,2,")
+
+
+class NoWeights(Levels):
+    def missing(self) -> tuple[str, ...]:
+        return ("weights levels.pth are missing: type this",)
+
+
+def test_missing_weights_stop_a_run_before_anything_is_made(tmp_path: Path) -> None:
+    request = ask(make_suite(tmp_path / "s"), Level(levels=NoWeights()))
+    with pytest.raises(CannotRun, match=r"levels\.pth are missing: type this"):
+        request.prepare()
