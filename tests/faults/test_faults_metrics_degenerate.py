@@ -47,8 +47,8 @@ def test_fault_08_one_frame_has_quality_and_no_motion(tmp_path: Path) -> None:
     assert isinstance(quality, float)
     assert smoothness == "motion smoothness needs at least 3 frames, the video has 1"
     assert degree == (
-        "dynamic degree needs at least 2 frames at about 8 a second; "
-        "the video has 1 frames at 15 a second"
+        "dynamic degree compares frames about 1/8 s apart, the video is shorter: "
+        "0.067 s at 15 frames a second"
     )
 
 

@@ -1,0 +1,1 @@
+"""What metrics share: networks and classical methods that run once a video."""
