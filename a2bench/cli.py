@@ -225,16 +225,18 @@ def selfcheck(
     from a2bench.console import Watcher, findings
     from a2bench.executors import executor
     from a2bench.registry import build_metrics
-    from a2bench.selfcheck import requests
+    from a2bench.selfcheck import identity_auc, requests
     from a2bench.selfcheck import selfcheck as check
     from a2bench.store import RunStore
     from a2bench.suite import load_suite
 
     console = _console()
-    asked = requests(load_suite(suite), build_metrics(profile), profile)
+    cases, metrics = load_suite(suite), build_metrics(profile)
+    asked = requests(cases, metrics, profile)
     where = executor(workers or _cores())
     with Watcher(console, total=sum(len(r.cases) for r in asked)) as watch:
         found = check(asked, RunStore(store), where, watch=watch)
+        found += identity_auc(cases.references, metrics)
     console.print(findings(found))
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
 
@@ -291,7 +293,9 @@ def suites_import(
 
 
 # Typer brings a click of its own in some versions and uses the installed one in others.
-_ClickError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_ClickError: type[Exception] = next(
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -300,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except _ClickError as error:
-        error.show()
+        error.show()  # type: ignore[attr-defined]
         return 1
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted; the same command goes on from here", 130)

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from a2bench.errors import MetricError, VideoError
 from a2bench.keys import digest
-from a2bench.types import Case, Json, Video
+from a2bench.types import Case, Element, Json, Video
 from a2bench.video import Frame, decode, sample_indices
 
 T_co = TypeVar("T_co", covariant=True)
@@ -69,6 +69,15 @@ class NeedsFiles(Protocol):
 
     def missing(self) -> tuple[str, ...]:
         """What is not here or not whole, each with what to type; empty when all is in order."""
+        ...
+
+
+@runtime_checkable
+class ComparesReferences(Protocol):
+    """An extractor that can tell how alike two references are, as it compares them with frames."""
+
+    def compare(self, one: Element, other: Element) -> float | None:
+        """The similarity, higher for more alike; None where it cannot tell."""
         ...
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
+from a2bench.features import ComparesReferences
 from a2bench.generator import Generator
 from a2bench.leaderboard import collect
 from a2bench.metric import Metric
 from a2bench.registry import GENERATORS
 from a2bench.request import Request
 from a2bench.run import Executor, Policy, Watch, perform, plan
+from a2bench.stats import roc_auc
 from a2bench.store import RunStore
-from a2bench.types import Suite
+from a2bench.types import Element, Suite
 
 CONSISTENCY = ("id_consistency", "object_consistency", "background_consistency")
 SHARE_NEEDED = 0.95
+AUC_NEEDED = 0.98
 
 Values = Mapping[str, float]
 """What each control scored on one case."""
@@ -37,15 +41,12 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """How many cases met an expectation; a case that has no score does not meet it."""
+    """What came of an expectation: how far it was met, in words, and whether that is enough."""
 
-    expectation: Expectation
-    met: int
-    cases: int
-
-    @property
-    def holds(self) -> bool:
-        return self.cases > 0 and self.met >= SHARE_NEEDED * self.cases
+    metric: str
+    text: str
+    result: str
+    holds: bool
 
 
 def _greater(metric: str, better: str, worse: str) -> Expectation:
@@ -116,14 +117,54 @@ def selfcheck(
         perform(request, work.jobs, store, executor, watch=watch)
     cases = {case.key for request in asked for case in request.cases}
     values = _values(store, {request.suite.key for request in asked})
-    return [
-        Finding(
-            expectation=expectation,
-            met=sum(_met(expectation, values, case) for case in cases),
-            cases=len(cases),
-        )
-        for expectation in EXPECTATIONS
-    ]
+    return [_weigh(expectation, values, cases) for expectation in EXPECTATIONS]
+
+
+def weigh(expectation: Expectation, met: int, cases: int) -> Finding:
+    """The finding for an expectation that ``met`` of ``cases`` meet."""
+    return Finding(
+        metric=expectation.metric,
+        text=expectation.text,
+        result=f"{met} of {cases} cases",
+        holds=cases > 0 and met >= SHARE_NEEDED * cases,
+    )
+
+
+def identity_auc(references: Sequence[Element], metrics: Sequence[Metric]) -> list[Finding]:
+    """Do two photographs of one person look more alike than those of two people?
+
+    Over all pairs of the suite's character photographs; empty when no extractor of a metric can
+    compare photographs, or no person has two.
+    """
+    found = []
+    people = [element for element in references if element.role == "character"]
+    for metric in metrics:
+        for extractor in metric.extractors:
+            if metric.info.name == "id_consistency" and isinstance(extractor, ComparesReferences):
+                same: list[float] = []
+                others: list[float] = []
+                for one, other in combinations(people, 2):
+                    alike = extractor.compare(one, other)  # no face: as unlike as can be
+                    (same if one.subject == other.subject else others).append(alike or 0.0)
+                if same and others:
+                    found.append(_auc(roc_auc(same, others), len(same), len(others)))
+    return found
+
+
+def _auc(area: float, same: int, others: int) -> Finding:
+    return Finding(
+        metric="id_consistency",
+        text=f"photographs of one person ({same} pairs) beat those of two ({others})",
+        result=f"AUC {area:.3f}",
+        holds=area >= AUC_NEEDED,
+    )
+
+
+def _weigh(
+    expectation: Expectation, values: Mapping[tuple[str, str, str], float], cases: set[str]
+) -> Finding:
+    """A case that has no score does not meet an expectation."""
+    return weigh(expectation, sum(_met(expectation, values, case) for case in cases), len(cases))
 
 
 def _met(expectation: Expectation, values: Mapping[tuple[str, str, str], float], case: str) -> bool:

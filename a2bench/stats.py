@@ -146,6 +146,17 @@ def kendall(a: Sequence[float], b: Sequence[float]) -> float | None:
     return _cosine(x, y)
 
 
+def roc_auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
+    """The area under the ROC curve: the chance that a positive beats a negative, ties half.
+
+    In [0, 1]. Raises ``ValueError`` when a side is empty or a value is not finite.
+    """
+    if not positives or not negatives:
+        raise ValueError("an area under the ROC curve needs positives and negatives")
+    order = np.sign(np.subtract.outer(_finite(positives), _finite(negatives)))
+    return float((order.mean() + 1) / 2)
+
+
 def _cosine(x: Floats, y: Floats) -> float | None:
     squares = float(np.sum(x * x) * np.sum(y * y))
     return float(np.sum(x * y)) / math.sqrt(squares) if squares else None

@@ -17,7 +17,7 @@ from a2bench.video import Frame
 
 from .embedding import Box, resized
 from .references import by_subject, over_white, read_rgba
-from .weights import PackagedWeights
+from .weights import PackagedWeights, lacking
 
 LANDMARKS = PackagedWeights(
     package="face_recognition_models",
@@ -108,6 +108,14 @@ class DlibFaces:
 
     def start(self, case: Case, video: Video) -> DlibConsumer:
         return DlibConsumer(self, case)
+
+    def missing(self) -> tuple[str, ...]:
+        return lacking(LANDMARKS, RECOGNITION)
+
+    def compare(self, one: Element, other: Element) -> float | None:
+        """The similarity of the largest faces of two references; None where one has none."""
+        a, b = self.reference(one), self.reference(other)
+        return None if a is None or b is None else similarity(a, b)
 
     @cached_property
     def reference(self) -> Callable[[Element], NDArray[np.float64] | None]:

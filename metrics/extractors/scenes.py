@@ -16,6 +16,7 @@ from a2bench.video import Frame
 
 from .embedding import (
     STRIDE_PX,
+    WEIGHTS,
     Box,
     Floats,
     Lite0,
@@ -26,6 +27,7 @@ from .embedding import (
 )
 from .references import Rgba, by_subject, over_white, read_rgba, subject_only
 from .regions import best_apart, grown, uncovered, windows
+from .weights import lacking
 
 CROP_PX = 160
 MARGIN = 0.25
@@ -108,6 +110,9 @@ class Lite0Scenes:
 
     def start(self, case: Case, video: Video) -> Lite0Consumer:
         return Lite0Consumer(self, case)
+
+    def missing(self) -> tuple[str, ...]:
+        return lacking(WEIGHTS)
 
     @cached_property
     def views(self) -> Callable[[Element], tuple[View, ...]]:

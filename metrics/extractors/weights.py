@@ -40,3 +40,14 @@ class PackagedWeights:
         if found != self.sha256:
             raise CannotRun(f"weights {path} have sha256 {found}, not {self.sha256}; {remedy}")
         return path
+
+
+def lacking(*files: PackagedWeights) -> tuple[str, ...]:
+    """What is wrong with each file that cannot be used, and what to type."""
+    found = []
+    for file in files:
+        try:
+            file.locate()
+        except CannotRun as error:
+            found.append(str(error))
+    return tuple(found)

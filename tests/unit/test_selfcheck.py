@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from a2bench.selfcheck import EXPECTATIONS, Expectation, Finding
+from a2bench.metric import Metric
+from a2bench.registry import build_metrics
+from a2bench.selfcheck import EXPECTATIONS, Expectation, identity_auc, weigh
+from a2bench.suite import load_suite
 
 
 def test_every_expectation_names_controls_that_exist() -> None:
@@ -18,7 +21,7 @@ def test_every_expectation_names_controls_that_exist() -> None:
 def test_an_expectation_holds_from_95_percent_of_the_cases(
     met: int, cases: int, holds: bool
 ) -> None:
-    assert Finding(expectation=EXPECTATIONS[0], met=met, cases=cases).holds is holds
+    assert weigh(EXPECTATIONS[0], met, cases).holds is holds
 
 
 @pytest.mark.parametrize("expectation", EXPECTATIONS, ids=lambda e: f"{e.metric}-{e.text}")
@@ -27,3 +30,20 @@ def test_no_expectation_is_met_by_a_metric_that_gives_all_the_same(
 ) -> None:
     values = dict.fromkeys(expectation.controls, 0.5)
     assert not expectation.holds(values)
+
+
+def test_photographs_of_one_person_beat_those_of_two() -> None:
+    references = load_suite("a2bench-open").references
+    (finding,) = identity_auc(references, build_metrics("lite"))
+    assert finding.holds, finding.result
+    assert "(27 pairs)" in finding.text
+    some: list[Metric] = [m for m in build_metrics("lite") if m.info.name != "id_consistency"]
+    assert identity_auc(references, some) == []
+
+
+def test_faces_that_do_not_tell_people_apart_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = build_metrics("lite")
+    faces = type(metrics[0].extractors[0])
+    monkeypatch.setattr(faces, "compare", lambda *_: 0.5)
+    (finding,) = identity_auc(load_suite("a2bench-open").references, metrics)
+    assert (finding.result, finding.holds) == ("AUC 0.500", False)

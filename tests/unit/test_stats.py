@@ -13,6 +13,7 @@ from a2bench.stats import (
     holm,
     kendall,
     paired_permutation,
+    roc_auc,
     spearman,
     student_t,
 )
@@ -197,3 +198,15 @@ def test_what_is_not_paired_is_refused(compare: object) -> None:
         compare([], [])
     with pytest.raises(ValueError, match="not finite"):
         compare([1.0, 2.0], [1.0, math.nan])
+
+
+def test_roc_auc_is_the_chance_that_a_positive_beats_a_negative() -> None:
+    random = np.random.default_rng(5)
+    positives = random.integers(0, 8, 40).tolist()
+    negatives = random.integers(0, 6, 70).tolist()
+    expected = reference.mannwhitneyu(positives, negatives).statistic / (40 * 70)
+    assert roc_auc(positives, negatives) == pytest.approx(expected, abs=1e-12)
+    assert roc_auc([2.0, 3.0], [1.0]) == 1.0
+    assert roc_auc([1.0], [1.0]) == 0.5
+    with pytest.raises(ValueError, match="needs positives and negatives"):
+        roc_auc([], [1.0])
