@@ -34,7 +34,8 @@ class IdConsistency:
     with ``skip`` to a video without a face.
 
     The paper detects with RetinaFace and embeds with ArcFace; with ``DlibFaces`` the numbers are
-    not the paper's. There the right person typically has 0.65-0.9, a wrong one 0.2-0.5.
+    not the paper's. There (50 cases of a2bench-open) the reference's own face, pasted, has 0.98,
+    another photograph of the person 0.66-0.92 (mean 0.84), another person 0.14-0.71 (mean 0.37).
     Source: SkyReels-A2, section 2.5.
     """
 

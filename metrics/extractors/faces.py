@@ -33,8 +33,8 @@ RECOGNITION = PackagedWeights(
 )
 SAME_PERSON = 0.6
 """The distance up to which dlib takes two faces for one person."""
-CHIP_PX = 150
-CHIP_PADDING = 0.25
+CHIP_PX, CHIP_PADDING = 150, 0.25
+"""The aligned face that dlib's network was trained on."""
 MAX_ENLARGEMENT = 2.0
 
 
@@ -81,8 +81,7 @@ class DlibFaces:
     """Faces by dlib: HOG detector, 5 landmarks, 128-d ResNet embedding.
 
     Similarity ``2 ** -((d / 0.6) ** 2)`` for the Euclidean distance d of two embeddings: 1 for the
-    same image, 0.5 at dlib's same-person threshold, above 0 always. Typical on photographs: one
-    person 0.65-0.9, two people 0.2-0.5.
+    same image, 0.5 at dlib's same-person threshold, above 0 always.
 
     Images are brought to about ``pixels`` pixels, at most doubled: the detector's smallest face, 80
     px, is 51 px in a frame of 832x480. At most ``most_faces`` a frame, the surest, are embedded.

@@ -30,7 +30,9 @@ from .regions import best_apart, grown, uncovered, windows
 from .weights import lacking
 
 CROP_PX = 160
+"""The side of a crop: whole cells, so that a mask of the object means something."""
 MARGIN = 0.25
+"""The share of a box's size that is added around it, half on each side."""
 TURNS_DEG = (0, -30, 30)
 
 
