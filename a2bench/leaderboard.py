@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from a2bench import __version__
@@ -73,7 +73,10 @@ class Row:
         return all(request[name] == value for name, value in ours.items())
 
     def cell(self, metric: str) -> Cell:
-        """The counts and the interval (bootstrap over cases, seeds inside them) of one metric."""
+        """The counts and the interval over cases (seeds inside them) of one metric.
+
+        The interval is cut at the metric's own bounds, which no mean can pass.
+        """
         values: dict[str, list[float]] = {}
         counts = Counter(work.status(metric) for work in self.works)
         for work in sorted(self.works, key=lambda w: (w.case_key, w.seed)):
@@ -81,6 +84,11 @@ class Row:
             if record is not None and record.value is not None:
                 values.setdefault(work.case_key, []).append(record.value)
         interval = bootstrap_mean(list(values.values())) if values else None
+        if interval is not None and interval.low is not None and interval.high is not None:
+            low = max(interval.low, self.metrics[metric]["low"])
+            interval = replace(
+                interval, low=low, high=min(interval.high, self.metrics[metric]["high"])
+            )
         return Cell(counts=counts, interval=interval)
 
 

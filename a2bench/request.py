@@ -65,6 +65,8 @@ class Request:
             "metrics": [
                 {
                     "dimension": m.info.dimension,
+                    "low": m.info.low,
+                    "high": m.info.high,
                     "higher_is_better": m.info.higher_is_better,
                     "licence": m.info.licence,
                     **metrics_.identity(m),

@@ -107,3 +107,15 @@ def test_markdown_keeps_foreign_text_in_its_cell(tmp_path: Path) -> None:
     assert "a\\|b&lt;script&gt;" in text
     header, rule, row = text.splitlines()[:3]
     assert header.count("|") == rule.count("|") == row.count("|") - 1
+
+
+def test_an_interval_is_cut_at_the_bounds_of_the_metric(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    do(ask(make_suite(tmp_path / "s", 2)), store)
+    (row,) = collect([store])
+    values = [r.value for r in store.records().values() if r.value is not None]
+    free = bootstrap_mean([[value] for value in values])
+    cut = row.cell("level").interval
+    assert cut is not None
+    assert free.low is not None and free.low < 0
+    assert (cut.low, cut.mean) == (0.0, free.mean)
