@@ -75,8 +75,11 @@ class Row:
     def cell(self, metric: str) -> Cell:
         """The counts and the interval over cases (seeds inside them) of one metric.
 
-        The interval is cut at the metric's own bounds, which no mean can pass.
+        The interval is cut at the metric's own bounds, which no mean can pass. Empty for a metric
+        that this row was never asked for.
         """
+        if metric not in self.metrics:
+            return Cell(counts=Counter(), interval=None)
         values: dict[str, list[float]] = {}
         counts = Counter(work.status(metric) for work in self.works)
         for work in sorted(self.works, key=lambda w: (w.case_key, w.seed)):

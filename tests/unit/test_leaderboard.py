@@ -119,3 +119,13 @@ def test_an_interval_is_cut_at_the_bounds_of_the_metric(tmp_path: Path) -> None:
     assert cut is not None
     assert free.low is not None and free.low < 0
     assert (cut.low, cut.mean) == (0.0, free.mean)
+
+
+def test_a_metric_that_a_row_was_not_asked_for_is_empty_and_not_missing(tmp_path: Path) -> None:
+    suite, store = make_suite(tmp_path / "s", 2), RunStore(tmp_path / "store")
+    do(ask(suite), store)
+    do(ask(suite, Level(name="extra"), generator=MyGenerator(name="other")), store)
+    mine, other = table(collect([store])).to_dict("records")
+    assert (mine["extra_n_missing"], other["extra_n_ok"]) == (0, 2)
+    assert pd.isna(mine["extra"])
+    assert "| – |" in to_markdown(collect([store]))
