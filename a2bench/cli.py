@@ -301,6 +301,8 @@ _ClickError: type[Exception] = next(
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point: maps what was raised to an exit code and one message."""
     warnings.showwarning = _show_warning
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # package.module:Class may lie where the user stands
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except _ClickError as error:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from a2bench.cli import main
 from a2bench.store import RunStore
-from tests.faults.test_faults_store import command, write_suite
+from tests.faults.test_faults_store import ROOT, command, write_suite
 
 
 def arguments(suite: Path, store: Path, *more: str) -> list[str]:
@@ -140,3 +143,17 @@ def test_a_contact_sheet_shows_references_and_frames(suite: Path, tmp_path: Path
         assert image.width > 9 * 132
         assert image.height > 3 * 132
         assert len(image.getcolors(maxcolors=1_000_000) or []) > 10
+
+
+def test_the_installed_command_finds_a_model_in_the_current_folder(
+    suite: Path, tmp_path: Path
+) -> None:
+    source = "from tests.fixtures import MyGenerator\n\n\nclass Mine(MyGenerator):\n    pass\n"
+    (tmp_path / "my_models.py").write_text(source)
+    script = Path(sys.executable).with_name("a2bench")
+    words = [*arguments(suite, tmp_path / "store"), "--model", "my_models:Mine", "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [script, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
