@@ -141,8 +141,14 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     """One row a model; for each metric its mean, 95 % interval, and counts."""
     import pandas as pd
 
-    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    names = _names(rows)
     return pd.DataFrame([_line(row, names) for row in rows])
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    """All metrics, in the order of the row that has most of them."""
+    fullest = sorted(rows, key=lambda row: -len(row.metrics))
+    return list(dict.fromkeys(name for row in fullest for name in row.metrics))
 
 
 def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
@@ -185,7 +191,7 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def to_markdown(rows: Sequence[Row]) -> str:
     """The table for reading: means with intervals, and the counts where not every case is ok."""
-    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    names = _names(rows)
     lines = ["| model | suite | profile | cases | " + " | ".join(names) + " |"]
     lines.append("|" + " --- |" * (4 + len(names)))
     for row in rows:
