@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from a2bench import __version__
+from a2bench.cli_suites import app as suites_app
 from a2bench.errors import CannotRun, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from a2bench.request import Request
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-suites_app = typer.Typer(no_args_is_help=True)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
@@ -262,34 +262,6 @@ def doctor(profile: ProfileOption = "lite", store: StoreOption = DEFAULT_STORE) 
     found = diagnose(profile, store)
     _console().print(checks(found))
     raise typer.Exit(0 if all(check.ok for check in found) else 3)
-
-
-@suites_app.command("check")
-def suites_check(suite: Annotated[str, typer.Argument(help="NAME or a .jsonl file.")]) -> None:
-    """Read a suite and report every fault with file, line and field."""
-    from a2bench.suite import load_suite
-
-    found = load_suite(suite)
-    typer.echo(f"{found.name} {found.version}: {len(found.cases)} cases, sha256 {found.key}")
-
-
-@suites_app.command("import")
-def suites_import(
-    layout: Annotated[str, typer.Argument(help="a2bench-official or opens2v.")],
-    table: Annotated[Path, typer.Argument(help="The table of combinations, or OpenS2V's JSON.")],
-    images: Annotated[Path, typer.Option(help="Folder of the images.")],
-    out: Annotated[Path, typer.Option(help="Folder to write the suite to; must not exist.")],
-) -> None:
-    """Turn a downloaded benchmark into a suite that `run --suite OUT/suite.jsonl` takes."""
-    from a2bench.suite_import import import_official, import_opens2v
-
-    if layout == "a2bench-official":
-        written = import_official(images, table, out)
-    elif layout == "opens2v":
-        written = import_opens2v(table, images, out)
-    else:
-        raise UsageError(f"no layout {layout!r}: a2bench-official or opens2v")
-    typer.echo(f"{len(written.cases)} cases in {out}; a2bench run --suite {out}/suite.jsonl ...")
 
 
 # Typer brings a click of its own in some versions and uses the installed one in others.
