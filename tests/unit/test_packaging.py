@@ -19,7 +19,7 @@ def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
 
 
 def expected() -> set[str]:
-    """Every file of the package that git does not ignore, under the name that it is installed by."""
+    """Every file of the package that git does not ignore, as it is called when installed."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard", "a2bench", *FOLDERS],
         cwd=ROOT, check=True, capture_output=True, text=True,

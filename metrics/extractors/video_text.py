@@ -1,0 +1,184 @@
+"""What a video shows and what its prompt says, as two vectors that a cosine compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2bench.errors import CannotRun
+from a2bench.features import ExtractorInfo
+from a2bench.keys import file_sha256
+from a2bench.types import Case, Video
+from a2bench.video import Frame
+
+from .clip_tokenizer import VOCABULARY, ClipTokenizer
+from .weights import lacking
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .viclip import ViClipNetwork
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tower:
+    """The size of a transformer."""
+
+    width: int
+    layers: int
+    heads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The sizes of a ViCLIP; those of ViCLIP-L/14 (427,590,145 parameters) unless told."""
+
+    vision: Tower = Tower(width=1024, layers=24, heads=16)
+    text: Tower = Tower(width=768, layers=12, heads=12)
+    output: int = 768
+    image_px: int = 224
+    patch_px: int = 14
+    frames: int = 8
+    tokens: int = 32
+    vocabulary: int = 49_408
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoText:
+    """Embeddings (d,) of length 1 of a video and its prompt.
+
+    ``tokens`` counts the prompt's, with the marks of start and end; ``truncated`` says that the
+    network read only the first of them.
+    """
+
+    video: Floats
+    text: Floats
+    tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViClip:
+    """ViCLIP-L/14 on 8 frames of 224x224 and the first 32 tokens of the prompt, as in VBench.
+
+    ``weights`` is the published ``ViClip-InternVid-10M-FLT.pth``; ``vocabulary`` CLIP's
+    ``bpe_simple_vocab_16e6.txt.gz``, by default the one of the installed open_clip. A longer prompt
+    loses its end: of the tokens, 31 stay and the end mark follows. Each prompt is embedded once.
+    """
+
+    weights: Path
+    vocabulary: Path | None = None
+    device: str = "cpu"
+    sizes: Sizes = Sizes()
+
+    @property
+    def info(self) -> ExtractorInfo:
+        """Raises ``CannotRun`` without the files: they are part of the identity."""
+        return ExtractorInfo(
+            name="viclip",
+            version="1",
+            sampling=f"middle-{self.sizes.frames}",
+            params={"image_px": self.sizes.image_px, "tokens": self.sizes.tokens},
+            weights=self.sha256,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        loaded = ("network", "tokenizer", "text")  # a worker process loads them itself
+        return {name: value for name, value in self.__dict__.items() if name not in loaded}
+
+    def start(self, case: Case, video: Video) -> _ViClip:
+        return _ViClip(self, case.prompt)
+
+    def missing(self) -> tuple[str, ...]:
+        files = [path for path in (self.weights, self.vocabulary) if path and not path.is_file()]
+        packaged = lacking(VOCABULARY) if self.vocabulary is None else ()
+        return (*map(_missing, files), *packaged)
+
+    @cached_property
+    def sha256(self) -> dict[str, str]:
+        """The files' sha256 by the names they are published under; read once."""
+        lacks = self.missing()
+        if lacks:
+            raise CannotRun("\n".join(lacks))
+        vocabulary = file_sha256(self.vocabulary) if self.vocabulary else VOCABULARY.sha256
+        return {
+            "ViClip-InternVid-10M-FLT.pth": file_sha256(self.weights),
+            VOCABULARY.name: vocabulary,
+        }
+
+    @cached_property
+    def network(self) -> ViClipNetwork:
+        from .viclip import load_viclip
+
+        return load_viclip(self.weights, self.sizes).to(self.device)
+
+    @cached_property
+    def tokenizer(self) -> ClipTokenizer:
+        return ClipTokenizer(self.vocabulary or VOCABULARY.locate())
+
+    @cached_property
+    def text(self) -> Callable[[str], tuple[Floats, int]]:
+        """A prompt's embedding (d,) of length 1, and the number of its tokens."""
+        return lru_cache(maxsize=1024)(self._text)
+
+    def video(self, frames: list[Tensor]) -> Floats:
+        """The embedding (d,) of length 1 of frames as ``clip_pixels`` makes them."""
+        import torch
+
+        with torch.inference_mode():
+            clip = torch.stack(frames, dim=1)[None].to(self.device)
+            return _unit(self.network.vision_encoder(clip))
+
+    def _text(self, prompt: str) -> tuple[Floats, int]:
+        import torch
+
+        tokens, limit = self.tokenizer, self.sizes.tokens
+        ids = [tokens.start, *tokens.encode(prompt), tokens.end]
+        row = torch.zeros(1, limit, dtype=torch.long)
+        row[0, : len(ids)] = torch.tensor(ids[:limit])
+        if len(ids) > limit:
+            row[0, -1] = tokens.end
+        with torch.inference_mode():
+            return _unit(self.network.text_encoder(row.to(self.device))), len(ids)
+
+
+class _ViClip:
+    """Keeps the sampled frames of one video, reduced."""
+
+    def __init__(self, extractor: ViClip, prompt: str) -> None:
+        self._extractor = extractor
+        self._prompt = prompt
+        self._frames: list[Tensor] = []
+
+    def push(self, index: int, frame: Frame) -> None:
+        from .viclip import clip_pixels
+
+        self._frames.append(clip_pixels(frame, self._extractor.sizes.image_px))
+
+    def finish(self) -> VideoText:
+        text, tokens = self._extractor.text(self._prompt)
+        return VideoText(
+            video=self._extractor.video(self._frames),
+            text=text,
+            tokens=tokens,
+            truncated=tokens > self._extractor.sizes.tokens,
+        )
+
+
+def _missing(path: Path) -> str:
+    return f"weights are missing: {path}; a2bench checkpoints fetch"
+
+
+def _unit(embeddings: Tensor) -> Floats:
+    """The only embedding of a batch, brought to length 1."""
+    vector: Floats = embeddings[0].float().cpu().numpy()
+    unit: Floats = vector / np.linalg.norm(vector)
+    return unit
