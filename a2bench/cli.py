@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from a2bench import __version__
+from a2bench.cli_checkpoints import app as checkpoints_app
 from a2bench.cli_suites import app as suites_app
 from a2bench.errors import CannotRun, UsageError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
+app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the profile paper.")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 ProfileOption = Annotated[str, typer.Option("--profile", help="Which models realise the metrics.")]

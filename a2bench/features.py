@@ -27,7 +27,7 @@ class ExtractorInfo:
     """An extractor's definition; all of it enters the keys of the scores that read it.
 
     ``sampling`` is a policy of ``a2bench.video.sample_indices``; ``weights`` maps a file to its
-    sha256.
+    sha256. ``licence`` is that of the weights; it stands in every score and enters no key.
     """
 
     name: str
@@ -35,6 +35,7 @@ class ExtractorInfo:
     sampling: str
     params: Mapping[str, Json] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    licence: str = ""
 
     def identity(self) -> dict[str, Json]:
         return {

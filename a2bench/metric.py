@@ -15,7 +15,8 @@ class MetricInfo:
     """A metric's definition. ``params`` and ``version`` enter every score's key.
 
     ``low`` and ``high`` bound the value; ``needs`` names the inputs that it reads
-    (``video``, ``prompt``, ``character``, ``object``, ``background``).
+    (``video``, ``prompt``, ``character``, ``object``, ``background``). ``licence`` is that of the
+    code; the extractors know those of their weights.
     """
 
     name: str
@@ -55,6 +56,12 @@ def identity(metric: Metric) -> dict[str, Json]:
         "params": dict(info.params),
         "extractors": [e.info.identity() for e in metric.extractors],
     }
+
+
+def licence(metric: Metric) -> str:
+    """The licences that a score stands under: of the metric's code and of the weights it reads."""
+    found = (metric.info.licence, *(e.info.licence for e in metric.extractors))
+    return "; ".join(dict.fromkeys(text for text in found if text))
 
 
 def missing(metrics: Sequence[Metric]) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ class Request:
                     "low": m.info.low,
                     "high": m.info.high,
                     "higher_is_better": m.info.higher_is_better,
-                    "licence": m.info.licence,
+                    "licence": metrics_.licence(m),
                     **metrics_.identity(m),
                 }
                 for m in self.metrics

@@ -34,8 +34,9 @@ SCHEMA = 1
 class Record:
     """The outcome of one piece of work, named by its content key.
 
-    ``revision`` numbers the run that wrote it, so that the newest wins without a clock;
-    ``written_at`` (UTC) only informs.
+    ``revision`` numbers the run that wrote it, so that the newest wins without a clock.
+    ``licence`` (of a score: that of the metric and of its weights) and ``written_at`` (UTC) only
+    inform.
     """
 
     kind: Literal["video", "score"]
@@ -51,6 +52,7 @@ class Record:
     value: float | None = None
     detail: Mapping[str, Json] = field(default_factory=dict)
     error: str | None = None
+    licence: str = ""
     seconds: float = 0.0
     revision: int = 0
     written_at: str = ""
@@ -187,6 +189,7 @@ def _read_records(path: Path) -> Iterator[Record]:
             if row.pop("schema") != SCHEMA:
                 raise StoreError(f"{path}:{number}: written by another version of a2bench")
             row["status"] = Status(row["status"])
+            row.setdefault("licence", "")  # older records have none
             yield Record(**{name: row[name] for name in names})
         except (ValueError, KeyError, AttributeError) as error:
             raise StoreError(f"{path}:{number}: damaged record: {error}") from error

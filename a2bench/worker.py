@@ -148,6 +148,7 @@ class Worker:
             value=score.value,
             detail=score.detail,
             error=score.error,
+            licence=metrics_.licence(self._metrics[score.metric]),
             seconds=score.seconds,
             revision=self.revision,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,8 @@ from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
 from a2bench.types import Case, Measurement
+
+from .extractors.motion import Motion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +20,14 @@ class DynamicDegree:
     Of n frames at about 8 a second, a pair of successive ones moves when the mean of its largest
     5 % flow magnitudes (``motion``, px) exceeds ``6 * min(height, width) / 256``; the video is
     dynamic when at least ``round(4 * n / 16)`` pairs do (halves to the even number). Higher is
-    more motion, not always better. Two departures from VBench: n = 2 would need no pair and count
-    every video as dynamic, here one pair is the least; n = 1 is not applicable instead of 0.
-    The paper follows VBench, whose flow is RAFT: with another one the numbers are not the paper's.
-    Source: SkyReels-A2, section 2.5; VBench, dynamic degree.
+    more motion, not always better. In the detail: ``magnitudes_px`` of the pairs that were looked
+    at, in order: as many as settle the answer, or all. Two departures from VBench: n = 2 would need
+    no pair and count every video as dynamic, here one pair is the least; n = 1 is not applicable
+    instead of 0. The paper follows VBench, whose flow is RAFT (``RaftFlow``): with another one the
+    numbers are not the paper's. Source: SkyReels-A2, section 2.5; VBench, dynamic degree.
     """
 
-    motion: Extractor[Sequence[float]]
+    motion: Extractor[Motion]
 
     @property
     def info(self) -> MetricInfo:
@@ -46,23 +48,20 @@ class DynamicDegree:
         return (self.motion,)
 
     def score(self, case: Case, features: FeatureBank) -> Measurement:
-        magnitudes_px = features[self.motion]
-        if not magnitudes_px:
+        motion = features[self.motion]
+        if motion.pairs < 1:
             video = features.video
             raise NotApplicable(
                 "dynamic degree compares frames about 1/8 s apart, the video is shorter: "
                 f"{video.duration_s:.2g} s at {video.fps:g} frames a second"
             )
-        threshold_px = 6.0 * min(features.video.height, features.video.width) / 256
-        moving = sum(magnitude > threshold_px for magnitude in magnitudes_px)
-        needed = max(1, round(4 * (len(magnitudes_px) + 1) / 16))
         return Measurement(
-            value=float(moving >= needed),
+            value=float(motion.moving >= motion.needed),
             detail={
-                "pairs": len(magnitudes_px),
-                "moving": moving,
-                "needed": needed,
-                "threshold_px": threshold_px,
-                "magnitudes_px": [round(magnitude, 2) for magnitude in magnitudes_px],
+                "pairs": motion.pairs,
+                "moving": motion.moving,
+                "needed": motion.needed,
+                "threshold_px": motion.threshold_px,
+                "magnitudes_px": [round(magnitude, 2) for magnitude in motion.magnitudes_px],
             },
         )

@@ -14,7 +14,8 @@ from . import aesthetic_quality, text_similarity
 from .background_consistency import BackgroundConsistency
 from .dynamic_degree import DynamicDegree
 from .extractors.faces import DlibFaces
-from .extractors.flow import DisFlow, FlowInterpolation, TopFlow
+from .extractors.flow import DisFlow, FlowInterpolation
+from .extractors.motion import PairMotion
 from .extractors.quality import Piqe
 from .extractors.scenes import Lite0Scenes
 from .id_consistency import IdConsistency
@@ -51,7 +52,7 @@ def lite() -> tuple[Metric, ...]:
             reason="no model of aesthetics comes with pip; use --profile paper",
         ),
         MotionSmoothness(interpolation=FlowInterpolation(flow=flow)),
-        DynamicDegree(motion=TopFlow(flow=flow)),
+        DynamicDegree(motion=PairMotion(flow=flow, exhaustive=True)),
         Unavailable(
             info=text_similarity.INFO,
             reason="no model of video and text comes with pip; use --profile paper",

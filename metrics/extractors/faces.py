@@ -24,12 +24,14 @@ LANDMARKS = PackagedWeights(
     release="face-recognition-models==0.3.0",
     path="models/shape_predictor_5_face_landmarks.dat",
     sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    licence="CC0-1.0",
 )
 RECOGNITION = PackagedWeights(
     package="face_recognition_models",
     release="face-recognition-models==0.3.0",
     path="models/dlib_face_recognition_resnet_model_v1.dat",
     sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    licence="CC0-1.0",
 )
 SAME_PERSON = 0.6
 """The distance up to which dlib takes two faces for one person."""

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from a2bench.errors import CannotRun
+from a2bench.compat import ensure_torchvision
 from a2bench.features import ExtractorInfo
-from a2bench.keys import file_sha256
 from a2bench.types import Case, Video
 from a2bench.video import Frame
 
-from .clip_tokenizer import VOCABULARY, ClipTokenizer
-from .weights import lacking
+from .inference import inference
+from .weights import CheckpointWeights, Weights, lacking
 
 if TYPE_CHECKING:
+    from open_clip.tokenizer import SimpleTokenizer
     from torch import Tensor
 
     from .viclip import ViClipNetwork
@@ -69,60 +68,46 @@ class VideoText:
 class ViClip:
     """ViCLIP-L/14 on 8 frames of 224x224 and the first 32 tokens of the prompt, as in VBench.
 
-    ``weights`` is the published ``ViClip-InternVid-10M-FLT.pth``; ``vocabulary`` CLIP's
-    ``bpe_simple_vocab_16e6.txt.gz``, by default the one of the installed open_clip. A longer prompt
-    loses its end: of the tokens, 31 stay and the end mark follows. Each prompt is embedded once.
+    A longer prompt loses its end: of the tokens, 31 stay and the end mark follows. Each prompt is
+    embedded once.
     """
 
-    weights: Path
-    vocabulary: Path | None = None
+    weights: Weights = CheckpointWeights(name="viclip-l-14")
     device: str = "cpu"
     sizes: Sizes = Sizes()
 
     @property
     def info(self) -> ExtractorInfo:
-        """Raises ``CannotRun`` without the files: they are part of the identity."""
         return ExtractorInfo(
             name="viclip",
             version="1",
             sampling=f"middle-{self.sizes.frames}",
             params={"image_px": self.sizes.image_px, "tokens": self.sizes.tokens},
-            weights=self.sha256,
+            weights=self.weights.hashes(),
+            licence=self.weights.licence,
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        loaded = ("network", "tokenizer", "text")  # a worker process loads them itself
-        return {name: value for name, value in self.__dict__.items() if name not in loaded}
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     def start(self, case: Case, video: Video) -> _ViClip:
         return _ViClip(self, case.prompt)
 
     def missing(self) -> tuple[str, ...]:
-        files = [path for path in (self.weights, self.vocabulary) if path and not path.is_file()]
-        packaged = lacking(VOCABULARY) if self.vocabulary is None else ()
-        return (*map(_missing, files), *packaged)
-
-    @cached_property
-    def sha256(self) -> dict[str, str]:
-        """The files' sha256 by the names they are published under; read once."""
-        lacks = self.missing()
-        if lacks:
-            raise CannotRun("\n".join(lacks))
-        vocabulary = file_sha256(self.vocabulary) if self.vocabulary else VOCABULARY.sha256
-        return {
-            "ViClip-InternVid-10M-FLT.pth": file_sha256(self.weights),
-            VOCABULARY.name: vocabulary,
-        }
+        return lacking(self.weights)
 
     @cached_property
     def network(self) -> ViClipNetwork:
         from .viclip import load_viclip
 
-        return load_viclip(self.weights, self.sizes).to(self.device)
+        return load_viclip(self.weights.locate(), self.sizes).to(self.device)
 
     @cached_property
-    def tokenizer(self) -> ClipTokenizer:
-        return ClipTokenizer(self.vocabulary or VOCABULARY.locate())
+    def tokenizer(self) -> SimpleTokenizer:
+        ensure_torchvision()
+        from open_clip.tokenizer import SimpleTokenizer
+
+        return SimpleTokenizer()
 
     @cached_property
     def text(self) -> Callable[[str], tuple[Floats, int]]:
@@ -133,20 +118,21 @@ class ViClip:
         """The embedding (d,) of length 1 of frames as ``clip_pixels`` makes them."""
         import torch
 
-        with torch.inference_mode():
+        with inference():
             clip = torch.stack(frames, dim=1)[None].to(self.device)
             return _unit(self.network.vision_encoder(clip))
 
     def _text(self, prompt: str) -> tuple[Floats, int]:
         import torch
 
-        tokens, limit = self.tokenizer, self.sizes.tokens
-        ids = [tokens.start, *tokens.encode(prompt), tokens.end]
+        start, end = self.tokenizer.all_special_ids
+        whole = prompt.encode(errors="replace").decode()  # half a character has no bytes
+        ids, limit = [start, *self.tokenizer.encode(whole), end], self.sizes.tokens
         row = torch.zeros(1, limit, dtype=torch.long)
         row[0, : len(ids)] = torch.tensor(ids[:limit])
         if len(ids) > limit:
-            row[0, -1] = tokens.end
-        with torch.inference_mode():
+            row[0, -1] = end
+        with inference():
             return _unit(self.network.text_encoder(row.to(self.device))), len(ids)
 
 
@@ -171,10 +157,6 @@ class _ViClip:
             tokens=tokens,
             truncated=tokens > self._extractor.sizes.tokens,
         )
-
-
-def _missing(path: Path) -> str:
-    return f"weights are missing: {path}; a2bench checkpoints fetch"
 
 
 def _unit(embeddings: Tensor) -> Floats:

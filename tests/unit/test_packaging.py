@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,10 @@ FOLDERS = ("metrics", "app", "prompts", "references", "leaderboards")
 
 def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
-    subprocess.run([*build, str(tmp_path), str(ROOT)], check=True, capture_output=True)
+    config = tmp_path / "setup.cfg"
+    config.write_text(f"[build]\nbuild_base = {tmp_path}/build\n")  # not what was built before
+    environ = {**os.environ, "DIST_EXTRA_CONFIG": str(config)}
+    subprocess.run([*build, str(tmp_path), str(ROOT)], check=True, capture_output=True, env=environ)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}

@@ -1,0 +1,221 @@
+"""CLIP (Radford et al., ICML 2021) by open_clip, with OpenAI's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2bench.compat import ensure_torchvision
+from a2bench.features import ExtractorInfo
+from a2bench.types import Case, Json, Video
+from a2bench.video import Frame
+from a2bench.weights import load_weights
+
+from .inference import in_batches
+from .weights import CheckpointWeights, Weights, hashes, lacking, licences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from open_clip.model import CLIP
+    from open_clip.tokenizer import SimpleTokenizer
+    from torch import Tensor
+
+Floats = NDArray[np.float32]
+
+NO_WEIGHTS = frozenset({"input_resolution", "context_length", "vocab_size"})
+"""Entries of OpenAI's state dict that repeat its sizes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """Pictures and texts as vectors of length 1 that a cosine compares; nothing is remembered.
+
+    Pictures are prepared as VBench does (``clip_pixels``: short side to 224, the middle square);
+    of a text, 77 tokens are read. ``weights`` are the variant's of the table unless told;
+    ``config`` is an open_clip model config for other sizes than the variant's.
+    """
+
+    variant: Literal["ViT-L-14", "ViT-B-32"] = "ViT-L-14"
+    weights: Weights | None = None
+    device: str = "cpu"
+    batch: int = 16
+    config: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
+
+    @property
+    def params(self) -> Mapping[str, Json]:
+        """What its vectors depend on besides the weights."""
+        return {"clip": self.variant}
+
+    @property
+    def files(self) -> tuple[Weights, ...]:
+        name = f"clip-{self.variant.lower()}"
+        return (CheckpointWeights(name=name) if self.weights is None else self.weights,)
+
+    def missing(self) -> tuple[str, ...]:
+        return lacking(*self.files)
+
+    def images(self, frames: Sequence[Frame]) -> Floats:
+        """(n, d), rows of length 1, for RGB pictures of any sizes, each (height, width, 3)."""
+        return self.embed([self.pixels(frame) for frame in frames])
+
+    def texts(self, prompts: Sequence[str]) -> Floats:
+        """(n, d), rows of length 1. A longer text loses its end; the end mark stays."""
+        whole = [p.encode(errors="replace").decode() for p in prompts]  # no half characters
+        ids = self.tokenizer(whole, context_length=self.network.context_length)
+        return self._unit(self.network.encode_text, ids)
+
+    def pixels(self, frame: Frame) -> Tensor:
+        """A picture as ``embed`` takes it: what to keep of a frame until a batch is full."""
+        from .viclip import clip_pixels
+
+        return clip_pixels(frame, self.network.visual.image_size[0])
+
+    def embed(self, pixels: Sequence[Tensor]) -> Floats:
+        """(n, d), rows of length 1, for what ``pixels`` gave; ``batch`` at a time."""
+        import torch
+
+        if not pixels:
+            return np.zeros((0, self.dimensions), np.float32)
+        return self._unit(self.network.encode_image, torch.stack(list(pixels)))
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.network.visual.output_dim)
+
+    @cached_property
+    def network(self) -> CLIP:
+        ensure_torchvision()
+        import torch
+        from open_clip import get_model_config
+        from open_clip.model import CLIP
+
+        from .strict import load_strictly
+
+        path = self.files[0].locate()
+        state = {k: v for k, v in load_weights(path).items() if k not in NO_WEIGHTS}
+        with torch.device("meta"):
+            network = CLIP(**(self.config or get_model_config(self.variant)), quick_gelu=True)
+        load_strictly(network, state, path)
+        # no weight, so no file holds it: a token sees none that come after it
+        side = network.context_length
+        network.attn_mask = torch.full((side, side), -torch.inf).triu(1)
+        return network.to(self.device)
+
+    @cached_property
+    def tokenizer(self) -> SimpleTokenizer:
+        ensure_torchvision()
+        from open_clip.tokenizer import SimpleTokenizer
+
+        return SimpleTokenizer()
+
+    def _unit(self, encode: Callable[..., Tensor], items: Tensor) -> Floats:
+        rows = in_batches(
+            lambda part: encode(part.to(self.device), normalize=True).float().cpu(),
+            items,
+            self.batch,
+        )
+        embeddings: Floats = rows.numpy()
+        return embeddings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipVideo:
+    """The sampled frames in order.
+
+    ``embeddings`` (n, d), rows of length 1; ``aesthetics`` (n,), the predictor's score / 10, or
+    None without a predictor.
+    """
+
+    embeddings: Floats
+    aesthetics: Floats | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipFrames:
+    """CLIP of each sampled frame, once, whatever metrics read it.
+
+    ``head`` is LAION's linear predictor of how much people like a picture: one number from 768, on
+    a scale of 1 to 10, for ViT-L-14.
+    """
+
+    clip: Clip = Clip()
+    head: Weights | None = None
+    sampling: str = "all"
+
+    @property
+    def info(self) -> ExtractorInfo:
+        return ExtractorInfo(
+            name="clip_frames",
+            version="1",
+            sampling=self.sampling,
+            params=self.clip.params,
+            weights=hashes(*self._files),
+            licence=licences(*self._files),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
+
+    def start(self, case: Case, video: Video) -> _ClipFrames:
+        return _ClipFrames(self)
+
+    def missing(self) -> tuple[str, ...]:
+        return lacking(*self._files)
+
+    def aesthetics(self, embeddings: Floats) -> Floats | None:
+        """The predictor's score / 10 (n,) of embeddings (n, d)."""
+        if self.predictor is None:
+            return None
+        weight, bias = self.predictor
+        return ((embeddings @ weight + bias) / 10).astype(np.float32)
+
+    @cached_property
+    def predictor(self) -> tuple[Floats, Floats] | None:
+        """The weight (d,) and the bias (1,)."""
+        if self.head is None:
+            return None
+        import torch
+
+        from .strict import load_strictly
+
+        path = self.head.locate()
+        linear = torch.nn.Linear(self.clip.dimensions, 1, device="meta")
+        load_strictly(linear, load_weights(path), path)
+        return linear.weight[0].numpy(), linear.bias.numpy()
+
+    @property
+    def _files(self) -> tuple[Weights, ...]:
+        return (*self.clip.files, self.head) if self.head else self.clip.files
+
+
+class _ClipFrames:
+    """Keeps a batch of frames, reduced, and the embeddings of all before it."""
+
+    def __init__(self, extractor: ClipFrames) -> None:
+        self._extractor = extractor
+        self._waiting: list[Tensor] = []
+        self._done: list[Floats] = []
+
+    def push(self, index: int, frame: Frame) -> None:
+        self._waiting.append(self._extractor.clip.pixels(frame))
+        if len(self._waiting) == self._extractor.clip.batch:
+            self._embed()
+
+    def finish(self) -> ClipVideo:
+        if self._waiting:
+            self._embed()
+        embeddings = np.concatenate(self._done)
+        return ClipVideo(embeddings=embeddings, aesthetics=self._extractor.aesthetics(embeddings))
+
+    def _embed(self) -> None:
+        self._done.append(self._extractor.clip.embed(self._waiting))
+        self._waiting = []

@@ -1,0 +1,219 @@
+"""RAFT (Teed and Deng, ECCV 2020, "Recurrent All-Pairs Field Transforms"), the large network.
+
+Module names are those of the published ``raft-things.pth`` (BSD-3), so it loads strictly. Import
+this module only where the network runs: it imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from a2bench.video import Frame
+
+STRIDE_PX = 8
+LEVELS, RADIUS = 4, 4
+HIDDEN = CONTEXT = 128
+
+Conv3 = partial(nn.Conv2d, kernel_size=3, padding=1)
+
+
+class RaftNetwork(nn.Module):
+    """Refines a flow at an eighth of the resolution, step by step, and upsamples the last one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fnet = _Encoder(256, nn.InstanceNorm2d)
+        self.cnet = _Encoder(HIDDEN + CONTEXT, nn.BatchNorm2d)
+        self.update_block = _Update()
+
+    def forward(self, pixels: Tensor, source: Tensor, target: Tensor, iterations: int) -> Tensor:
+        """The flow (n, 2, h, w) in pixels, x before y.
+
+        Args:
+            pixels: The frames that the flow starts from, (n, 3, h, w) in -1 to 1; sides are
+                multiples of 8.
+            source: Their ``fnet`` features.
+            target: The ``fnet`` features of the frames that it leads to.
+            iterations: How many steps to refine it.
+        """
+        state, context = self.cnet(pixels).split([HIDDEN, CONTEXT], dim=1)
+        state, context = state.tanh(), context.relu()
+        pyramid = _correlations(source, target)
+        start = _places(source)
+        flow = torch.zeros_like(start)
+        for _ in range(iterations):
+            near = _look_up(pyramid, start + flow)
+            state = self.update_block(state, context, near, flow)
+            flow = flow + self.update_block.flow_head(state)
+        return _upsample(flow, self.update_block.mask(state) / 4)
+
+
+class _Encoder(nn.Sequential):
+    """Residual blocks, from (n, 3, h, w) to (n, outputs, h / 8, w / 8)."""
+
+    def __init__(self, outputs: int, norm: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)
+        self.norm1 = norm(64)
+        self.relu1 = nn.ReLU()
+        widths = (64, 64, 96, 128)
+        for number, (inner, outer) in enumerate(pairwise(widths), start=1):
+            first = _Residual(inner, outer, norm)
+            self.add_module(f"layer{number}", nn.Sequential(first, _Residual(outer, outer, norm)))
+        self.conv2 = nn.Conv2d(widths[-1], outputs, 1)
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside a shortcut; where the width grows, both halve the resolution."""
+
+    def __init__(self, inner: int, outer: int, norm: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        stride = 1 if inner == outer else 2
+        self.conv1 = Conv3(inner, outer, stride=stride)
+        self.conv2 = Conv3(outer, outer)
+        self.norm1, self.norm2 = norm(outer), norm(outer)
+        self.downsample: nn.Module = nn.Identity()
+        if stride > 1:
+            self.norm3 = norm(outer)  # the published file holds it under both names
+            self.downsample = nn.Sequential(nn.Conv2d(inner, outer, 1, stride=2), self.norm3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.norm1(self.conv1(x)).relu()
+        inner = self.norm2(self.conv2(inner)).relu()
+        out: Tensor = (self.downsample(x) + inner).relu()
+        return out
+
+
+class _Update(nn.Module):
+    """One step: what was seen at the flow's ends changes the state, which tells the next change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = _Motion()
+        self.gru = _SeparableGru()
+        self.flow_head = _FlowHead()
+        self.mask = nn.Sequential(Conv3(HIDDEN, 256), nn.ReLU(), nn.Conv2d(256, 9 * 64, 1))
+
+    def forward(self, state: Tensor, context: Tensor, near: Tensor, flow: Tensor) -> Tensor:
+        motion = self.encoder(near, flow)
+        changed: Tensor = self.gru(state, torch.cat([context, motion], dim=1))
+        return changed
+
+
+class _Motion(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.convc1 = nn.Conv2d(LEVELS * (2 * RADIUS + 1) ** 2, 256, 1)
+        self.convc2 = Conv3(256, 192)
+        self.convf1 = nn.Conv2d(2, 128, 7, padding=3)
+        self.convf2 = Conv3(128, 64)
+        self.conv = Conv3(192 + 64, CONTEXT - 2)
+
+    def forward(self, near: Tensor, flow: Tensor) -> Tensor:
+        seen = self.convc2(self.convc1(near).relu()).relu()
+        moved = self.convf2(self.convf1(flow).relu()).relu()
+        return torch.cat([self.conv(torch.cat([seen, moved], dim=1)).relu(), flow], dim=1)
+
+
+class _SeparableGru(nn.Module):
+    """A gated recurrent unit along rows, then one along columns, over five cells each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number, size in ((1, (1, 5)), (2, (5, 1))):
+            for gate in "zrq":
+                conv = nn.Conv2d(2 * HIDDEN + CONTEXT, HIDDEN, size, padding="same")
+                self.add_module(f"conv{gate}{number}", conv)
+
+    def forward(self, state: Tensor, given: Tensor) -> Tensor:
+        for number in (1, 2):
+            update, reset, fresh = (self.get_submodule(f"conv{gate}{number}") for gate in "zrq")
+            both = torch.cat([state, given], dim=1)
+            share = update(both).sigmoid()
+            kept = reset(both).sigmoid() * state
+            state = (1 - share) * state + share * fresh(torch.cat([kept, given], dim=1)).tanh()
+        return state
+
+
+class _FlowHead(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = Conv3(HIDDEN, 256)
+        self.relu = nn.ReLU()
+        self.conv2 = Conv3(256, 2)
+
+
+def load_raft(path: Path) -> RaftNetwork:
+    """The network, ready to run, from a state dict whose keys start with ``module.``.
+
+    Raises ``RuntimeError`` for other keys or shapes.
+    """
+    with torch.device("meta"):
+        network = RaftNetwork()
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    # it was saved from a wrapper; nothing is copied: the file's tensors become the network's
+    nn.ModuleDict({"module": network}).load_state_dict(state, strict=True, assign=True)
+    return network.float().eval().requires_grad_(False)
+
+
+def raft_pixels(frame: Frame) -> Tensor:
+    """An RGB frame as (1, 3, h, w) in -1 to 1, padded to multiples of 8 by its edges."""
+    height, width = frame.shape[:2]
+    down, right = -height % STRIDE_PX, -width % STRIDE_PX
+    sides = (right // 2, right - right // 2, down // 2, down - down // 2)
+    image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
+    return functional.pad(2 * (image / 255) - 1, sides, mode="replicate")
+
+
+def _places(features: Tensor) -> Tensor:
+    """Each cell's own position: (n, 2, h, w), x before y."""
+    number, _, height, width = features.shape
+    rows, columns = (torch.arange(side, device=features.device) for side in (height, width))
+    grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy")).to(features.dtype)
+    return grid.expand(number, -1, -1, -1)
+
+
+def _correlations(source: Tensor, target: Tensor) -> list[Tensor]:
+    """Each source cell's correlation with all of the target, each level half as fine as the last.
+
+    Shapes (n * h * w, 1, h / 2^level, w / 2^level).
+    """
+    channels, height, width = source.shape[1:]
+    products = source.flatten(2).transpose(1, 2) @ target.flatten(2)
+    levels = [products.reshape(-1, 1, height, width) / channels**0.5]
+    for _ in range(LEVELS - 1):
+        levels.append(functional.avg_pool2d(levels[-1], 2))
+    return levels
+
+
+def _look_up(pyramid: list[Tensor], places: Tensor) -> Tensor:
+    """Of each level the 9x9 correlations about a place, column by column; outside they are 0."""
+    number, _, height, width = places.shape
+    centres = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
+    steps = torch.arange(-RADIUS, RADIUS + 1, device=places.device, dtype=places.dtype)
+    window = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1)
+    found = []
+    for level, values in enumerate(pyramid):
+        last = torch.tensor([values.shape[3] - 1, values.shape[2] - 1], device=places.device)
+        at = 2 * (centres / 2**level + window) / last - 1
+        near = functional.grid_sample(values, at, align_corners=True)
+        found.append(near.view(number, height, width, -1))
+    return torch.cat(found, dim=-1).permute(0, 3, 1, 2).contiguous()
+
+
+def _upsample(flow: Tensor, weights: Tensor) -> Tensor:
+    """Eight times finer: each pixel is a convex combination of its 3x3 cells."""
+    number, _, height, width = flow.shape
+    shares = weights.view(number, 1, 9, STRIDE_PX, STRIDE_PX, height, width).softmax(dim=2)
+    cells = functional.unfold(STRIDE_PX * flow, 3, padding=1)
+    fine = (shares * cells.view(number, 2, 9, 1, 1, height, width)).sum(dim=2)
+    fine = fine.permute(0, 1, 4, 2, 5, 3)  # n, xy, cell row, row, cell column, column
+    return fine.reshape(number, 2, STRIDE_PX * height, STRIDE_PX * width)
