@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from a2bench.generator import Generator
+    from a2bench.metric import Profile
     from a2bench.request import Request
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -32,6 +33,9 @@ app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the prof
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 ProfileOption = Annotated[str, typer.Option("--profile", help="Which models realise the metrics.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Where the metrics' networks run: cpu, cuda, cuda:1.")
+]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=0, help="Processes; 0: one a core if the model allows it.")
 ]
@@ -61,8 +65,9 @@ def run(
     ] = "a2bench-open",
     store: StoreOption = DEFAULT_STORE,
     profile: ProfileOption = "lite",
+    device: DeviceOption = "cpu",
     metrics: Annotated[
-        str, typer.Option(help="Comma-separated; all of the profile if empty.")
+        str, typer.Option(help="Names or sets, comma-separated; the profile's own if empty.")
     ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     cases: Annotated[str, typer.Option(help="Only these case ids, comma-separated.")] = "",
@@ -89,7 +94,7 @@ def run(
 ) -> None:
     """Generate the videos of a suite with a model and score them; resumes where it stopped."""
     from a2bench.executors import executor
-    from a2bench.registry import GENERATORS, build_metrics
+    from a2bench.registry import GENERATORS, build_profile, choose_metrics
     from a2bench.request import Request
     from a2bench.suite import load_suite, select
 
@@ -97,16 +102,17 @@ def run(
     params = {**_params(param or []), **{k: v for k, v in given.items() if v is not None}}
     whole = load_suite(suite)
     generator: Generator = GENERATORS.create(model, params)
+    measures = build_profile(profile, device)
     request = Request(
         suite=whole,
         cases=select(whole, limit=limit, ids=_split(cases), category=category).cases,
         generator=generator,
-        metrics=build_metrics(profile, _split(metrics)),
+        metrics=choose_metrics(measures, _split(metrics)),
         profile=profile,
         seeds=tuple(_integers(seeds)),
     )
     console = _console()
-    count = workers or (_cores() if generator.info.parallel else 1)
+    count = workers or (_workers(measures, device) if generator.info.parallel else 1)
     where = executor(count, timeout_s=timeout, ray=ray)
     raise typer.Exit(_run(console, request, store, policy, where, dry_run))
 
@@ -221,24 +227,25 @@ def selfcheck(
     store: StoreOption = DEFAULT_STORE / "selfcheck",
     profile: ProfileOption = "lite",
     suite: Annotated[str, typer.Option(help="Cases to check on.")] = "a2bench-open:mini",
+    device: DeviceOption = "cpu",
     workers: WorkersOption = 0,
 ) -> None:
     """Known answers: do the metrics tell right from wrong on this machine?"""
     from a2bench.console import Watcher, findings
     from a2bench.executors import executor
-    from a2bench.registry import build_metrics
+    from a2bench.registry import build_profile
     from a2bench.selfcheck import identity_auc, requests
     from a2bench.selfcheck import selfcheck as check
     from a2bench.store import RunStore
     from a2bench.suite import load_suite
 
     console = _console()
-    cases, metrics = load_suite(suite), build_metrics(profile)
-    asked = requests(cases, metrics, profile)
-    where = executor(workers or _cores())
+    cases, measures = load_suite(suite), build_profile(profile, device)
+    asked = requests(cases, measures.metrics, profile)
+    where = executor(workers or _workers(measures, device))
     with Watcher(console, total=sum(len(r.cases) for r in asked)) as watch:
         found = check(asked, RunStore(store), where, watch=watch)
-        found += identity_auc(cases.references, metrics)
+        found += identity_auc(cases.references, measures.metrics)
     console.print(findings(found))
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
 
@@ -321,8 +328,17 @@ def _store(path: Path) -> Any:
     return store
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _workers(profile: Profile, device: str) -> int:
+    """As many as there are cores, and as have room; one for each GPU that was named."""
+    if device != "cpu":
+        return 1
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    if hasattr(os, "sysconf"):
+        memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        cores = min(cores, int(memory_gib / profile.worker_gib))
+    return max(1, cores)
 
 
 def _split(text: str) -> tuple[str, ...]:

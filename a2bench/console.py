@@ -19,9 +19,10 @@ from rich.progress import (
 from rich.table import Table
 
 from a2bench.doctor import Check
-from a2bench.errors import UsageError
+from a2bench.errors import CannotRun, UsageError
 from a2bench.leaderboard import Row, describe
-from a2bench.registry import GENERATORS, METRICS, build_metrics
+from a2bench.metric import Metric, licence
+from a2bench.registry import GENERATORS, METRICS, build_profile
 from a2bench.run import Outcome
 from a2bench.selfcheck import Finding
 from a2bench.suite import load_suite, packaged_suites
@@ -168,11 +169,17 @@ def listing(what: str, profile: str) -> Table:
         return shown
     if what == "metrics":
         shown = Table("metric", "dimension", "range", "reads", "licence", header_style="bold")
-        own = [metric.info for metric in build_metrics(profile)]
-        for info in (*own, *METRICS.usable(lambda build: build().info).values()):
+        own = build_profile(profile)
+        for metric in (*own.all.values(), *METRICS.usable(lambda build: build()).values()):
+            info = metric.info
             better = "higher is better" if info.higher_is_better else "lower is better"
             bounds = f"{info.low:g} to {info.high:g}, {better}"
-            shown.add_row(info.name, info.dimension, bounds, ", ".join(info.needs), info.licence)
+            shown.add_row(
+                info.name, info.dimension, bounds, ", ".join(info.needs), _licence(metric)
+            )
+        if own.sets:
+            sets = (f"{name} = {', '.join(names)}" for name, names in own.sets.items())
+            shown.caption = "Sets: " + "; ".join(sets)
         return shown
     if what == "suites":
         shown = Table("suite", "version", "cases", "sha256", header_style="bold")
@@ -181,6 +188,13 @@ def listing(what: str, profile: str) -> Table:
             shown.add_row(name, suite.version, str(len(suite.cases)), suite.key[:12])
         return shown
     raise UsageError(f"cannot list {what!r}: models, metrics or suites")
+
+
+def _licence(metric: Metric) -> str:
+    try:
+        return licence(metric)
+    except CannotRun:
+        return f"{metric.info.licence}; weights are missing"
 
 
 def _first_line(component: object) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from a2bench.errors import A2BenchError
 from a2bench.metric import missing
-from a2bench.registry import GENERATORS, METRICS, build_metrics
+from a2bench.registry import GENERATORS, METRICS, build_profile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def _suite() -> Check:
 
 def _metrics(profile: str) -> Check:
     try:
-        metrics = build_metrics(profile)
+        metrics = build_profile(profile).metrics
     except A2BenchError as error:
         return Check(name=f"profile {profile}", ok=False, found=str(error), remedy=_INSTALL)
     lacking = missing(metrics)

@@ -47,6 +47,25 @@ class Metric(Protocol):
     def score(self, case: Case, features: FeatureBank) -> Measurement: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Which methods realise the metrics. Scores of two profiles never mix.
+
+    ``metrics`` are what a run measures unless told; ``more`` can be asked for by name. ``sets``
+    gives names to groups of either. ``worker_gib`` is the memory that a worker may take.
+    """
+
+    metrics: tuple[Metric, ...]
+    more: tuple[Metric, ...] = ()
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    worker_gib: float = 1.0
+
+    @property
+    def all(self) -> dict[str, Metric]:
+        """Every metric by its name."""
+        return {metric.info.name: metric for metric in (*self.metrics, *self.more)}
+
+
 def identity(metric: Metric) -> dict[str, Json]:
     """All that decides a metric's value besides the video and the case, for keys and records."""
     info = metric.info

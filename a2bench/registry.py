@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from a2bench.errors import UnknownName, UsageError
 from a2bench.generator import Generator
-from a2bench.metric import Metric
+from a2bench.metric import Metric, Profile
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -99,29 +99,39 @@ GENERATORS: Registry[Generator] = Registry(
     },
 )
 
-PROFILES: Registry[tuple[Metric, ...]] = Registry(
-    "profile", "a2bench.profiles", {"lite": "a2bench.metrics.profiles:lite"}
+PROFILES: Registry[Profile] = Registry(
+    "profile",
+    "a2bench.profiles",
+    {"lite": "a2bench.metrics.profiles:lite", "paper": "a2bench.metrics.profiles:paper"},
 )
-"""Each target is a function that builds the profile's metrics, sharing their extractors."""
+"""Each target is a function that builds the profile; its metrics share their extractors."""
 
 METRICS: Registry[Metric] = Registry("metric", "a2bench.metrics", {})
 """Metrics that plug-ins bring; a profile's own are known by the profile."""
 
 
-def build_metrics(profile: str, names: Sequence[str] = ()) -> tuple[Metric, ...]:
-    """A profile's metrics, or those named: of the profile, of plug-ins, or by dotted path.
+def build_profile(name: str, device: str = "cpu") -> Profile:
+    """A profile whose networks run on a device of torch: ``cpu``, ``cuda``, ``cuda:1``."""
+    return PROFILES.create(name, {} if device == "cpu" else {"device": device})
+
+
+def choose_metrics(profile: Profile, names: Sequence[str] = ()) -> tuple[Metric, ...]:
+    """A profile's metrics, or those named: of the profile, its sets, plug-ins, or by dotted path.
 
     Raises ``UnknownName`` for a name that nobody has, ``UsageError`` for one that comes twice.
     """
-    own = {metric.info.name: metric for metric in PROFILES.create(profile)}
     if not names:
-        return tuple(own.values())
+        return profile.metrics
+    own = profile.all
     chosen: dict[str, Metric] = {}
-    for name in names:
-        if name not in own and ":" not in name and name not in METRICS.targets():
-            raise unknown("metric", name, [*own, *METRICS.targets()])
-        metric = own.get(name) or METRICS.create(name)
-        if metric.info.name in chosen or (name not in own and metric.info.name in own):
+    for name in (one for given in names for one in profile.sets.get(given, (given,))):
+        if name in own:
+            chosen[name] = own[name]
+            continue
+        if ":" not in name and name not in METRICS.targets():
+            raise unknown("metric", name, [*own, *profile.sets, *METRICS.targets()])
+        metric = METRICS.create(name)
+        if metric.info.name in chosen or metric.info.name in own:
             raise UsageError(f"metric {name!r} is called {metric.info.name!r}, and so is another")
         chosen[metric.info.name] = metric
     return tuple(chosen.values())

@@ -16,9 +16,10 @@ from a2bench.types import Case, Measurement
 class ImageQuality:
     """The mean quality of the sampled frames.
 
-    ``mean(q_t)``, with the quality q of frame t in [0, 1] as ``frames`` gives it; range [0, 1],
-    higher is better. The paper follows VBench: MUSIQ (SPAQ weights) / 100 over all frames. With
-    ``Piqe`` the numbers are not the paper's: PIQE sees blur, blocking and noise, not content.
+    ``mean(q_t)``, with the quality q of frame t as ``frames`` gives it; range [0, 1], higher is
+    better. The paper follows VBench: MUSIQ (SPAQ weights) / 100 over all frames, ``MusiqFrames``,
+    whose range is that of the ratings that it learnt and no bound. With ``Piqe`` the numbers are
+    not the paper's: PIQE sees blur, blocking and noise, not content.
     Source: SkyReels-A2, section 2.5; VBench, imaging quality.
     """
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
-from a2bench.metric import Metric, MetricInfo
+from a2bench.metric import Metric, MetricInfo, Profile
 from a2bench.types import Case, Measurement
 
 from . import aesthetic_quality, text_similarity
@@ -39,10 +39,10 @@ class Unavailable:
         raise NotApplicable(self.reason)
 
 
-def lite() -> tuple[Metric, ...]:
+def lite() -> Profile:
     """The profile for any machine: what pip installs and this repository holds, no download."""
     faces, scenes, flow = DlibFaces(), Lite0Scenes(), DisFlow()
-    return (
+    metrics: tuple[Metric, ...] = (
         IdConsistency(faces=faces),
         ObjectConsistency(scenes=scenes),
         BackgroundConsistency(scenes=scenes, faces=faces),
@@ -58,3 +58,4 @@ def lite() -> tuple[Metric, ...]:
             reason="no model of video and text comes with pip; use --profile paper",
         ),
     )
+    return Profile(metrics=metrics)

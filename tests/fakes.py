@@ -11,7 +11,7 @@ from typing import Any
 
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, ExtractorInfo, FeatureBank
-from a2bench.metric import Metric, MetricInfo
+from a2bench.metric import Metric, MetricInfo, Profile
 from a2bench.types import Case, Measurement, Video
 from a2bench.video import Frame
 
@@ -165,9 +165,9 @@ class Cured:
         return Measurement(value=1.0)
 
 
-def profile() -> tuple[Level, ...]:
+def profile() -> Profile:
     """A profile of one metric."""
-    return (Level(),)
+    return Profile(metrics=(Level(),))
 
 
 @dataclass(frozen=True, kw_only=True)

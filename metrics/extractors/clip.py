@@ -77,7 +77,7 @@ class Clip:
         """A picture as ``embed`` takes it: what to keep of a frame until a batch is full."""
         from .viclip import clip_pixels
 
-        return clip_pixels(frame, self.network.visual.image_size[0])
+        return clip_pixels(frame, self.network.visual.image_size[0], whole=False)
 
     def embed(self, pixels: Sequence[Tensor]) -> Floats:
         """(n, d), rows of length 1, for what ``pixels`` gave; ``batch`` at a time."""
@@ -141,7 +141,7 @@ class ClipVideo:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipFrames:
-    """CLIP of each sampled frame, once, whatever metrics read it.
+    """CLIP of each sampled frame: give all metrics this one, and each frame is embedded once.
 
     ``head`` is LAION's linear predictor of how much people like a picture: one number from 768, on
     a scale of 1 to 10, for ViT-L-14.

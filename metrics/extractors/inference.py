@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,31 +13,46 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class OutOfMemory(MetricError):
+    """The device has too little memory for one forward."""
+
+
 @contextmanager
 def inference() -> Iterator[None]:
-    """Gradients are off, and a GPU convolves in float32, not TF32: the devices' scores agree."""
-    import torch
+    """Gradients are off, and a GPU convolves in float32, not TF32: the devices' scores agree.
 
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        yield
-
-
-def in_batches(network: Callable[[Tensor], Tensor], items: Tensor, size: int) -> Tensor:
-    """``network`` of the items (n, ...), ``size`` at a time: (n, ...), on the items' device.
-
-    A GPU that runs out of memory is asked once more with half the batch. Raises ``MetricError``
-    when that fails too, with the cache emptied, so that the next video finds all the memory.
+    Raises ``OutOfMemory`` when the GPU has too little, with what the forward held given back, so
+    that what comes next finds it free.
     """
     import torch
 
-    for batch in dict.fromkeys((size, max(1, size // 2))):
-        try:
-            with inference():
-                return torch.cat([network(part) for part in torch.split(items, batch)])
-        except torch.OutOfMemoryError:
-            pass  # what failed is held by the exception: the cache is emptied after it
+    try:
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    except torch.OutOfMemoryError as error:
+        text = str(error).partition("\n")[0]
+        traceback.clear_frames(error.__traceback__)  # they hold the tensors
         torch.cuda.empty_cache()
-    raise MetricError(
-        f"out of memory with {max(1, size // 2)} of {tuple(items.shape[1:])} at a time; "
-        "use a GPU with more free memory, or --device cpu"
-    )
+        raise OutOfMemory(
+            f"out of memory: {text}; free memory of the GPU, or use --device cpu"
+        ) from None
+
+
+def in_batches(network: Callable[[Tensor], Tensor], items: Tensor, size: int) -> Tensor:
+    """``network`` of the items (n, ...), ``size`` at a time: (n, ...).
+
+    A GPU that runs out of memory is asked once more with half the batch; then ``OutOfMemory``.
+    """
+    if size > 1:
+        try:
+            return _run(network, items, size)
+        except OutOfMemory:
+            pass
+    return _run(network, items, max(1, size // 2))
+
+
+def _run(network: Callable[[Tensor], Tensor], items: Tensor, size: int) -> Tensor:
+    import torch
+
+    with inference():
+        return torch.cat([network(part) for part in torch.split(items, size)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import cv2
 from pypiqe import piqe
@@ -11,6 +13,14 @@ from a2bench.errors import NotApplicable
 from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Video
 from a2bench.video import Frame
+
+from .inference import in_batches
+from .weights import CheckpointWeights, Weights, lacking
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .musiq import MusiqNetwork
 
 BLOCK_PX = 16
 
@@ -54,3 +64,78 @@ class _Piqe:
 
     def finish(self) -> list[float]:
         return self.qualities
+
+
+@dataclass(frozen=True, kw_only=True)
+class MusiqFrames:
+    """``MUSIQ / 100`` of each sampled frame, as VBench has it: about 0 to 1, higher is better.
+
+    MUSIQ (Ke et al., ICCV 2021) with SPAQ's weights rates a picture from 0 to 100 as people rated
+    photographs of phones. A frame whose longer side is over ``longer_px`` is reduced to it first.
+    """
+
+    weights: Weights = CheckpointWeights(name="musiq-spaq")
+    device: str = "cpu"
+    sampling: str = "all"
+    longer_px: int = 512
+    batch: int = 4
+
+    @property
+    def info(self) -> ExtractorInfo:
+        return ExtractorInfo(
+            name="musiq",
+            version="1",
+            sampling=self.sampling,
+            params={"longer_px": self.longer_px},
+            weights=self.weights.hashes(),
+            licence=self.weights.licence,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
+
+    def start(self, case: Case, video: Video) -> _Musiq:
+        return _Musiq(self)
+
+    def missing(self) -> tuple[str, ...]:
+        return lacking(self.weights)
+
+    @cached_property
+    def network(self) -> MusiqNetwork:
+        from .musiq import load_musiq
+
+        return load_musiq(self.weights.locate()).to(self.device)
+
+    def rate(self, pixels: list[Tensor]) -> list[float]:
+        """The qualities of frames of one size, as ``musiq_pixels`` makes them."""
+        import torch
+
+        ratings = in_batches(
+            lambda part: self.network(part.to(self.device)).cpu(), torch.stack(pixels), self.batch
+        )
+        return [float(rating) / 100 for rating in ratings]
+
+
+class _Musiq:
+    """Keeps a batch of frames, reduced, and the qualities of all before it."""
+
+    def __init__(self, extractor: MusiqFrames) -> None:
+        self._extractor = extractor
+        self._waiting: list[Tensor] = []
+        self._qualities: list[float] = []
+
+    def push(self, index: int, frame: Frame) -> None:
+        from .musiq import musiq_pixels
+
+        self._waiting.append(musiq_pixels(frame, self._extractor.longer_px))
+        if len(self._waiting) == self._extractor.batch:
+            self._rate()
+
+    def finish(self) -> list[float]:
+        if self._waiting:
+            self._rate()
+        return self._qualities
+
+    def _rate(self) -> None:
+        self._qualities += self._extractor.rate(self._waiting)
+        self._waiting = []

@@ -1,12 +1,14 @@
 """RAFT (Teed and Deng, ECCV 2020, "Recurrent All-Pairs Field Transforms"), the large network.
 
-Module names are those of the published ``raft-things.pth`` (BSD-3), so it loads strictly. Import
-this module only where the network runs: it imports torch.
+Module names are those of the published ``raft-things.pth`` (BSD-3), so it loads strictly. Not
+torchvision's network, which encodes each frame twice in a row of pairs. Import this module only
+where the network runs: it imports torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from a2bench.video import Frame
+from a2bench.weights import load_weights
+
+from .strict import load_strictly
 
 STRIDE_PX = 8
 LEVELS, RADIUS = 4, 4
@@ -152,16 +157,47 @@ class _FlowHead(nn.Sequential):
 
 
 def load_raft(path: Path) -> RaftNetwork:
-    """The network, ready to run, from a state dict whose keys start with ``module.``.
+    """The network, ready to run, from the published ``raft-things.pth`` or torchvision's weights.
 
-    Raises ``RuntimeError`` for other keys or shapes.
+    Raises ``CannotRun`` for other keys or shapes.
     """
     with torch.device("meta"):
         network = RaftNetwork()
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    # it was saved from a wrapper; nothing is copied: the file's tensors become the network's
-    nn.ModuleDict({"module": network}).load_state_dict(state, strict=True, assign=True)
-    return network.float().eval().requires_grad_(False)
+    state = load_weights(path)
+    if "mask_predictor.conv.weight" in state:
+        state = from_torchvision(state)
+    else:  # it was saved from a wrapper
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    load_strictly(network, state, path)
+    return network
+
+
+def from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of torchvision's ``raft_large`` under the published names."""
+    found = {}
+    for key, value in state.items():
+        for theirs, ours in _TORCHVISION:
+            key = re.sub(theirs, ours, key)
+        found[key] = value
+        if ".downsample.1." in key:
+            found[key.replace(".downsample.1.", ".norm3.")] = value
+    return found
+
+
+_TORCHVISION = (
+    (r"^feature_encoder", "fnet"),
+    (r"^context_encoder", "cnet"),
+    (r"net\.conv\.", "net.conv2."),
+    (r"\.convnormrelu(\d)\.0", r".conv\1"),
+    (r"\.convnormrelu(\d)\.1", r".norm\1"),
+    (r"\.convnormrelu\.0", ".conv1"),
+    (r"\.convnormrelu\.1", ".norm1"),
+    (r"motion_encoder\.conv(c|f)[a-z]+(\d)\.0", r"encoder.conv\1\2"),
+    (r"motion_encoder\.conv\.0", "encoder.conv"),
+    (r"recurrent_block\.convgru(\d)\.conv(\w)", r"gru.conv\2\1"),
+    (r"^mask_predictor\.convrelu", "update_block.mask"),
+    (r"^mask_predictor\.conv", "update_block.mask.2"),
+)
 
 
 def raft_pixels(frame: Frame) -> Tensor:

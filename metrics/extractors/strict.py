@@ -26,13 +26,14 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -
             key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape
         ),
     }
-    told = [f"{what}: {_first(keys)}" for what, keys in faults.items() if keys]
+    told = [f"{what}: {first(keys)}" for what, keys in faults.items() if keys]
     if told:
         raise CannotRun(f"{path} holds other weights than this network's; " + "; ".join(told))
     network.load_state_dict(state, strict=True, assign=True)
     network.float().eval().requires_grad_(False)
 
 
-def _first(keys: list[str]) -> str:
+def first(keys: list[str]) -> str:
+    """The first of the keys, and how many more there are."""
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     return ", ".join(keys[:SHOWN]) + more

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from a2bench.video import Frame
+from a2bench.weights import load_weights
 
+from .strict import load_strictly
 from .video_text import Sizes, Tower
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -138,21 +140,21 @@ class _Mlp(nn.Module):
 def load_viclip(path: Path, sizes: Sizes) -> ViClipNetwork:
     """The network, ready to run, from ``{"model": state dict}``.
 
-    Raises ``RuntimeError`` for other keys or shapes, ``KeyError`` for a file without ``model``.
+    Raises ``CannotRun`` for other keys or shapes.
     """
     with torch.device("meta"):
         network = ViClipNetwork(sizes)
-    # nothing is copied: the file's tensors become the network's
-    state = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    network.load_state_dict(state, strict=True, assign=True)
-    return network.float().eval().requires_grad_(False)
+    load_strictly(network, load_weights(path), path)
+    return network
 
 
-def clip_pixels(frame: Frame, side_px: int) -> Tensor:
+def clip_pixels(frame: Frame, side_px: int, *, whole: bool = True) -> Tensor:
     """An RGB frame as CLIP takes it: (3, side, side), the middle square, of CLIP's mean and spread.
 
-    The short side is brought to ``side_px``, bicubic and not smoothed (a large frame aliases), and
-    rounded to whole levels: what VBench's ``Resize(antialias=False)`` does to a tensor of bytes.
+    The short side is brought to ``side_px``, bicubic and not smoothed (a large frame aliases), and,
+    if ``whole``, rounded to whole levels: what VBench's ``Resize(antialias=False)`` does to a
+    tensor of bytes, as it does for ViCLIP; for CLIP its tensors are of floats, and stay as they
+    are.
     """
     height, width = frame.shape[:2]
     short = min(height, width)
@@ -160,7 +162,7 @@ def clip_pixels(frame: Frame, side_px: int) -> Tensor:
     image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
     if size != (height, width):
         image = functional.interpolate(image, size, mode="bicubic", align_corners=False)
-        image = image.clamp(0, 255).round()
+        image = image.clamp(0, 255).round() if whole else image
     top, left = (round((side - side_px) / 2) for side in size)
     square = image[0, :, top : top + side_px, left : left + side_px] / 255
     return (square - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]

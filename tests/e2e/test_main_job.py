@@ -12,8 +12,8 @@ import pytest
 import a2bench.registry
 from a2bench.cli import main
 from a2bench.features import Extractor, FeatureBank
-from a2bench.metric import MetricInfo
-from a2bench.registry import build_metrics
+from a2bench.metric import MetricInfo, Profile
+from a2bench.metrics.profiles import lite
 from a2bench.store import RunStore
 from a2bench.types import Case, Measurement
 from tests.fakes import info
@@ -74,8 +74,9 @@ class AlwaysMoves:
 def test_selfcheck_finds_a_broken_metric(
     checked: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    metrics = [m for m in build_metrics("lite") if m.info.name != "dynamic_degree"]
-    monkeypatch.setattr(a2bench.registry, "build_metrics", lambda _: (*metrics, AlwaysMoves()))
+    metrics = [m for m in lite().metrics if m.info.name != "dynamic_degree"]
+    measures = Profile(metrics=(*metrics, AlwaysMoves()))
+    monkeypatch.setattr(a2bench.registry, "build_profile", lambda *_: measures)
     assert main(["selfcheck", "--store", str(checked)]) == 2
     rows = [line for line in capsys.readouterr().out.splitlines() if "FAILS" in line]
     assert len(rows) == 2

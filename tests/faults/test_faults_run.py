@@ -17,7 +17,8 @@ import pytest
 from a2bench.cli import main
 from a2bench.executors import Processes, Ray, Serial
 from a2bench.leaderboard import collect, to_csv
-from a2bench.registry import build_metrics
+from a2bench.metrics.profiles import lite
+from a2bench.registry import choose_metrics
 from a2bench.run import Executor, Policy, perform, plan
 from a2bench.store import Record, RunStore
 from a2bench.types import Status
@@ -112,7 +113,7 @@ def test_fault_30_a_metric_under_the_name_of_another_is_refused() -> None:
     from a2bench.errors import UsageError
 
     with pytest.raises(UsageError, match="called 'level', and so is another"):
-        build_metrics("lite", ["tests.fakes:Level", "tests.fakes:Level"])
+        choose_metrics(lite(), ["tests.fakes:Level", "tests.fakes:Level"])
 
 
 def test_fault_31_a_broken_plugin_is_named_and_list_still_works(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from a2bench.metric import Metric
-from a2bench.registry import build_metrics
+from a2bench.metrics.profiles import lite
 from a2bench.selfcheck import EXPECTATIONS, Expectation, identity_auc, weigh
 from a2bench.suite import load_suite
 
@@ -34,15 +34,15 @@ def test_no_expectation_is_met_by_a_metric_that_gives_all_the_same(
 
 def test_photographs_of_one_person_beat_those_of_two() -> None:
     references = load_suite("a2bench-open").references
-    (finding,) = identity_auc(references, build_metrics("lite"))
+    (finding,) = identity_auc(references, lite().metrics)
     assert finding.holds, finding.result
     assert "(27 pairs)" in finding.text
-    some: list[Metric] = [m for m in build_metrics("lite") if m.info.name != "id_consistency"]
+    some: list[Metric] = [m for m in lite().metrics if m.info.name != "id_consistency"]
     assert identity_auc(references, some) == []
 
 
 def test_faces_that_do_not_tell_people_apart_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = build_metrics("lite")
+    metrics = lite().metrics
     faces = type(metrics[0].extractors[0])
     monkeypatch.setattr(faces, "compare", lambda *_: 0.5)
     (finding,) = identity_auc(load_suite("a2bench-open").references, metrics)

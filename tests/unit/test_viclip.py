@@ -147,7 +147,7 @@ def test_weights_of_another_layout_do_not_load(
     else:
         state[key] = value
     torch.save({"model": state}, tmp_path / "w.pth")
-    with pytest.raises(RuntimeError, match=key):
+    with pytest.raises(CannotRun, match=key):
         load_viclip(tmp_path / "w.pth", SMALL)
 
 
