@@ -144,8 +144,9 @@ def identity_auc(references: Sequence[Element], metrics: Sequence[Metric]) -> li
                 same: list[float] = []
                 others: list[float] = []
                 for one, other in combinations(people, 2):
-                    alike = extractor.compare(one, other)  # no face: as unlike as can be
-                    (same if one.subject == other.subject else others).append(alike or 0.0)
+                    alike = extractor.compare(one, other)
+                    unlike = -1.0 if alike is None else alike  # no face: as unlike as can be
+                    (same if one.subject == other.subject else others).append(unlike)
                 if same and others:
                     found.append(_auc(roc_auc(same, others), len(same), len(others)))
     return found

@@ -85,3 +85,20 @@ def test_the_policy_is_part_of_the_definition() -> None:
 def test_a_metric_with_one_reference_without_a_face_does_not_apply(tmp_path: Path) -> None:
     with pytest.raises(NotApplicable, match="no face in the reference of p2"):
         score(tmp_path, faces([[(0.9, 0.0)]], characters=2, faceless=("p2",)))
+
+
+def test_several_recognisers_stand_side_by_side() -> None:
+    faces_by_cosine = Canned(features=faces([]))
+    infos = [
+        IdConsistency(faces=faces_by_cosine, recogniser=name, low=-1.0).info
+        for name in ("", "facexlib", "curricular")
+    ]
+    names = ["id_consistency", "id_consistency_facexlib", "id_consistency_curricular"]
+    assert [info.name for info in infos] == names
+    assert {(info.low, info.high) for info in infos} == {(-1.0, 1.0)}
+
+
+def test_cosines_below_zero_are_kept(tmp_path: Path) -> None:
+    got = score(tmp_path, faces([[(-0.2,)], [(0.1,)]]))
+    assert got.value == pytest.approx(-0.05)
+    assert got.detail["similarities"] == [[-0.2], [0.1]]
