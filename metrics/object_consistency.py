@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import Any
+from typing import Any, Literal
 
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
@@ -13,27 +14,37 @@ from a2bench.types import Case, Json, Measurement
 
 from .extractors.scenes import Region, Scenes
 
+Regions = tuple[Region | None, ...]
+"""An entry for each object of the case."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectConsistency:
     """The mean similarity of each object's reference to the region of the frame that shows it.
 
     ``mean_t mean_o s_to`` over frames t and the case's objects o, where ``s_to`` is the cosine of
-    the features of region and reference, or 0 for an object that the extractor did not find. Range
+    the features of region and reference, or 0 for an object that the extractor did not find;
+    ``missing="skip"`` leaves such pairs (t, o) out instead, and frames that have no other. Range
     [-1, 1], higher is better. In the detail: ``minimum``, ``mean_t min_o s_to``;
     ``detection_rate``, the share of (frame, object) pairs with a region; ``similarities`` and
     ``boxes`` (left, top, right, bottom in pixels) in order, None where there is none.
 
-    Not applicable to a case without objects.
+    Not applicable to a case without objects, and with ``skip`` to a video that shows none of them.
 
-    The paper segments with Grounded-SAM and embeds with CLIP; with ``Lite0Scenes`` the numbers are
-    not the paper's. There (50 cases of a2bench-open) the reference's own picture has 0.62-0.88
-    (mean 0.80), the object turned and of another hue 0.52-0.82 (0.74), a frame without it
-    0.29-0.64 (0.48), noise 0.07-0.31. It has no threshold of detection: each object has a region in
-    each frame, and the rate is 1. Source: SkyReels-A2, section 2.5.
+    The paper segments with Grounded-SAM and embeds with CLIP: ``GroundedScenes``. With
+    ``Lite0Scenes`` the numbers are not the paper's. There (50 cases of a2bench-open) the
+    reference's own picture has 0.62-0.88 (mean 0.80), the object turned and of another hue
+    0.52-0.82 (0.74), a frame without it 0.29-0.64 (0.48), noise 0.07-0.31. It has no threshold of
+    detection: each object has a region in each frame, and the rate is 1. Source: SkyReels-A2,
+    section 2.5.
     """
 
     scenes: Extractor[Scenes]
+    missing: Literal["zero", "skip"] = "zero"
+
+    def __post_init__(self) -> None:
+        if self.missing not in ("zero", "skip"):
+            raise ValueError(f"missing is 'zero' or 'skip', not {self.missing!r}")
 
     @property
     def info(self) -> MetricInfo:
@@ -47,6 +58,8 @@ class ObjectConsistency:
             needs=("video", "object"),
             licence="Apache-2.0",
             source="arXiv:2504.02436, section 2.5",
+            # version 1 had no such parameter: what it scored as 0 keeps its key
+            params={} if self.missing == "zero" else {"missing": self.missing},
         )
 
     @property
@@ -58,10 +71,12 @@ class ObjectConsistency:
             raise NotApplicable("the case has no object")
         frames = features[self.scenes].frames
         regions = [frame.objects for frame in frames]
-        rows = [[r.similarity if r else 0.0 for r in row] for row in regions]
+        rows = [[r.similarity if r else 0.0 for r in row] for row in self._counted(regions)]
+        if not rows:
+            raise NotApplicable("no object in any sampled frame, and missing='skip'")
         found = [region is not None for row in regions for region in row]
         return Measurement(
-            value=fsum(map(fsum, rows)) / len(found),
+            value=fsum(map(fsum, rows)) / sum(map(len, rows)),
             detail={
                 "minimum": fsum(map(min, rows)) / len(rows),
                 "detection_rate": sum(found) / len(found),
@@ -72,6 +87,13 @@ class ObjectConsistency:
                 "boxes": [[_rounded(r) for r in row] for row in regions],
             },
         )
+
+    def _counted(self, regions: Sequence[Regions]) -> list[Regions]:
+        """What counts of each frame, without frames of which nothing does."""
+        if self.missing == "zero":
+            return list(regions)
+        seen = [tuple(region for region in row if region) for row in regions]
+        return [row for row in seen if row]
 
 
 def _rounded(region: Region | None) -> Json:

@@ -41,14 +41,14 @@ def windows(cells: Floats) -> tuple[Boxes, Floats]:
     return np.concatenate(boxes).astype(np.float64), np.concatenate(means)
 
 
-def best_apart(boxes: Boxes, scores: Floats, count: int) -> list[int]:
-    """The indices of the best boxes, best first, no two of which show the same."""
+def best_apart(boxes: Boxes, scores: Floats, count: int, same: float = SAME) -> list[int]:
+    """The indices of the best boxes, best first, no two of which overlap by more than ``same``."""
     open_ = np.ones(len(boxes), np.bool_)
     chosen: list[int] = []
     while open_.any() and len(chosen) < count:
         best = int(np.where(open_, scores, -np.inf).argmax())
         chosen.append(best)
-        open_ &= _overlap(boxes, boxes[best]) <= SAME
+        open_ &= _overlap(boxes, boxes[best]) <= same
         open_[best] = False
     return chosen
 

@@ -50,7 +50,7 @@ class SceneFrame:
 
     ``objects`` has a region for each object of the case, or None for one that is not there.
     ``cells`` (h, w, d) are dense features of the frame; ``visible`` (h, w), 0 to 1, is how much of
-    each cell no object covers.
+    each cell no object covers. Both have one cell where the frame is embedded as a whole.
     """
 
     index: int
