@@ -99,7 +99,7 @@ class Checkpoints:
         when the network, the disk or the bytes are not as they should be.
         """
         checkpoint = self.named(name)
-        refuse_unaccepted([checkpoint], accept)
+        self.refuse_unaccepted([name], accept)
         for file in checkpoint.files:
             if self._whole(checkpoint, file):
                 continue
@@ -113,28 +113,35 @@ class Checkpoints:
             self._archive(checkpoint).unlink(missing_ok=True)
         return self.locate(name)
 
+    def refuse_unaccepted(self, names: Collection[str], accept: Collection[str]) -> None:
+        """Raises ``UsageError`` that names each non-commercial licence not yet accepted."""
+        known = sorted({checkpoint.accept for checkpoint in self.table} - {""})
+        if wrong := sorted(set(accept) - set(known)):
+            wanted = f"known: {', '.join(known)}"
+            raise UsageError(f"no checkpoint has the licence {', '.join(wrong)}; {wanted}")
+        lines = [
+            f"{c.name} is for non-commercial use ({c.licence}); if you accept that: {command(c)}"
+            for c in map(self.named, names)
+            if c.accept and c.accept not in accept
+        ]
+        if lines:
+            raise UsageError("\n".join(lines))
+
     def import_folder(self, folder: Path) -> dict[str, tuple[str, ...]]:
-        """Copies every checkpoint file found in ``folder`` and below; what is still missing.
+        """Copies what is not here from ``folder`` and below; the files that came, by checkpoint.
 
         A file is known by its sha256 under any name; where none is published, by its name in a
         folder named like the checkpoint, or by a name that only one checkpoint has.
-
-        Returns:
-            For each checkpoint that something was found for or that is not whole: the files that
-            are missing still, none when it is whole.
         """
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder")
-        found: dict[str, tuple[str, ...]] = {}
-        there = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink()]
+        there = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        came: dict[str, tuple[str, ...]] = {}
         for checkpoint in self.table:
-            lacks = [f for f in checkpoint.files if not self._whole(checkpoint, f)]
-            for file in lacks:
-                self._import(checkpoint, file, there)
-            if lacks:
-                left = [f.name for f in lacks if not self._whole(checkpoint, f)]
-                found[checkpoint.name] = tuple(left)
-        return found
+            for file in checkpoint.files:
+                if not self._whole(checkpoint, file) and self._import(checkpoint, file, there):
+                    came[checkpoint.name] = (*came.get(checkpoint.name, ()), file.name)
+        return came
 
     def _fetch(
         self, checkpoint: Checkpoint, file: File, progress: Progress, environ: Mapping[str, str]
@@ -150,24 +157,24 @@ class Checkpoints:
             sha256 = take_member(archive, file.member, out, expected)
         _write_pin(out, sha256)
 
-    def _import(self, checkpoint: Checkpoint, file: File, there: list[Path]) -> None:
+    def _import(self, checkpoint: Checkpoint, file: File, there: list[Path]) -> bool:
         out, expected = self.root / checkpoint.name / file.name, self._expected(checkpoint, file)
         for path in there:
             if self._is(path, checkpoint, file, expected):
                 _write_pin(out, copy(path, out, expected))
-                return
+                return True
         whole = checkpoint.archive
         for path in there:
-            if whole and path.name == whole.name and file_sha256(path) == whole.sha256:
-                out.parent.mkdir(parents=True, exist_ok=True)
+            if whole and path.name == whole.name and _sha256(path) == whole.sha256:
                 _write_pin(out, take_member(path, file.member, out, expected))
-                return
+                return True
+        return False
 
     def _is(self, path: Path, checkpoint: Checkpoint, file: File, expected: Expected) -> bool:
         named = path.name == file.name
         if expected.sha256:
             alike = named if file.bytes is None else path.stat().st_size == file.bytes
-            return alike and file_sha256(path).startswith(expected.sha256)
+            return alike and _sha256(path).startswith(expected.sha256)
         alone = sum(other.name == file.name for c in self.table for other in c.files) == 1
         return named and (alone or path.parent.name == checkpoint.name)
 
@@ -182,7 +189,7 @@ class Checkpoints:
         pin = _read_pin(path)
         if state is State.PRESENT and pin and not anew:
             return pin.sha256
-        found, expected = file_sha256(path), self._expected(checkpoint, file)
+        found, expected = _sha256(path), self._expected(checkpoint, file)
         size = path.stat().st_size
         if not found.startswith(expected.sha256) or expected.bytes not in (None, size):
             raise CannotRun(
@@ -240,40 +247,10 @@ def default_root(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(cache).expanduser().absolute() / "a2bench" / "checkpoints"
 
 
-def locate(name: str) -> Path:
-    """The verified file or folder of a checkpoint in the default folder; see ``Checkpoints``."""
-    return Checkpoints(root=default_root()).locate(name)
-
-
 def command(checkpoint: Checkpoint) -> str:
     """The command that fetches a checkpoint."""
     accept = f" --accept-licence {checkpoint.accept}" if checkpoint.accept else ""
     return f"a2bench checkpoints fetch {checkpoint.name}{accept}"
-
-
-def refuse_unaccepted(checkpoints: Collection[Checkpoint], accept: Collection[str]) -> None:
-    """Raises ``UsageError`` that names each non-commercial licence not yet accepted."""
-    known = {c.accept for c in TABLE} | {c.accept for c in checkpoints}
-    if wrong := sorted(set(accept) - known):
-        raise UsageError(f"no checkpoint has the licence {', '.join(wrong)}")
-    lines = [
-        f"{c.name} is for non-commercial use ({c.licence}); if you accept that: {command(c)}"
-        for c in checkpoints
-        if c.accept and c.accept not in accept
-    ]
-    if lines:
-        raise UsageError("\n".join(lines))
-
-
-def lacking(*names: str) -> tuple[str, ...]:
-    """What is wrong with each checkpoint that cannot be used, and what to type."""
-    found = []
-    for name in names:
-        try:
-            locate(name)
-        except CannotRun as error:
-            found.append(str(error))
-    return tuple(found)
 
 
 def _offline(environ: Mapping[str, str]) -> bool:
@@ -287,13 +264,21 @@ def _mirrored(url: str, environ: Mapping[str, str]) -> str:
     return mirror + urlsplit(url).path if mirror and url.startswith(f"{_HUB}/") else url
 
 
+def _sha256(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise CannotRun(f"cannot read {path}: {error.strerror}") from error
+
+
 def _pin_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.pin.json")
 
 
 def _read_pin(path: Path) -> _Pin | None:
     with suppress(OSError, ValueError, TypeError):
-        return _Pin(**json.loads(_pin_path(path).read_text(encoding="utf-8")))
+        pin = _Pin(**json.loads(_pin_path(path).read_text(encoding="utf-8")))
+        return pin if len(pin.sha256) == 64 else None
     return None
 
 

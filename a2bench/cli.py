@@ -17,6 +17,7 @@ import typer
 
 from a2bench import __version__
 from a2bench.cli_checkpoints import app as checkpoints_app
+from a2bench.cli_fid import fid
 from a2bench.cli_suites import app as suites_app
 from a2bench.errors import CannotRun, UsageError
 
@@ -248,6 +249,9 @@ def selfcheck(
         found += identity_auc(cases.references, measures.metrics)
     console.print(findings(found))
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
+
+
+app.command()(fid)
 
 
 @app.command(name="list")

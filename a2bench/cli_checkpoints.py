@@ -48,13 +48,11 @@ def fetch(
     all_: Annotated[bool, typer.Option("--all", help="Every checkpoint.")] = False,
 ) -> None:
     """Download checkpoints; an interrupted download goes on where it stopped."""
-    from a2bench.checkpoints import refuse_unaccepted
-
     held, accept = _held(), accept_licence or []
     wanted = [c.name for c in held.table] if all_ else list(dict.fromkeys(names or []))
     if not wanted:
         raise UsageError("name a checkpoint, or give --all; a2bench checkpoints list shows them")
-    refuse_unaccepted([held.named(name) for name in wanted], accept)
+    held.refuse_unaccepted(wanted, accept)
     for name in wanted:
         with _progress(name) as progress:
             path = held.fetch(name, accept=accept, progress=progress)
@@ -88,11 +86,17 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="A folder or disk that holds the files.")],
 ) -> None:
     """Copy checkpoints from a folder, for machines without internet."""
-    found = _held().import_folder(folder)
-    for name, missing in found.items():
-        typer.echo(f"{name}: {'missing ' + ', '.join(missing) if missing else 'imported'}")
-    if not found:
-        typer.echo("every checkpoint is already here")
+    from a2bench.checkpoints import State
+
+    held = _held()
+    came = held.import_folder(folder)
+    for name, files in came.items():
+        typer.echo(f"{name}: {', '.join(files)}")
+    gone = (State.MISSING, State.DAMAGED)
+    left = [c.name for c in held.table if held.state(c.name) in gone]
+    if left:
+        typer.echo(f"not here: {', '.join(left)}")
+    raise typer.Exit(0 if came or not left else 2)
 
 
 @app.command()

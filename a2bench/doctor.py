@@ -34,7 +34,7 @@ def diagnose(profile: str, folder: Path) -> list[Check]:
         _torch(),
         _encoder(),
         _suite(),
-        _metrics(profile),
+        *_metrics(profile),
         _plugins(),
     ]
 
@@ -107,14 +107,18 @@ def _suite() -> Check:
     return Check(name="suite a2bench-open", ok=True, found=found)
 
 
-def _metrics(profile: str) -> Check:
+def _metrics(profile: str) -> list[Check]:
+    """One line for each thing that is missing, or one for all that is there."""
+    name = f"profile {profile}"
     try:
         metrics = build_profile(profile).metrics
     except A2BenchError as error:
-        return Check(name=f"profile {profile}", ok=False, found=str(error), remedy=_INSTALL)
-    lacking = missing(metrics)
-    found = "; ".join(lacking) or f"{len(metrics)} metrics, weights verified"
-    return Check(name=f"profile {profile}", ok=not lacking, found=found, remedy="see the text")
+        found, _, remedy = str(error).partition("; ")
+        return [Check(name=name, ok=False, found=found, remedy=remedy)]
+    lacking = [text.partition("; ") for text in missing(metrics)]
+    if not lacking:
+        return [Check(name=name, ok=True, found=f"{len(metrics)} metrics, weights verified")]
+    return [Check(name=name, ok=False, found=found, remedy=remedy) for found, _, remedy in lacking]
 
 
 def _plugins() -> Check:

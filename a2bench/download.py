@@ -8,7 +8,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
@@ -57,44 +57,68 @@ def download(
     halves fit; a server that ignores the range sends all of it again. Raises ``CannotRun`` for
     anything that went wrong; ``out`` is then as it was before.
     """
-    part = part_of(out)
-    with _told(url, part):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        kept = part.stat().st_size if part.exists() and expected.sha256 else 0
-        kept = kept if kept <= expected.limit else 0
-        if kept == 0 or kept != expected.bytes:
-            _transfer(url, part, kept, expected, progress, timeout_s)
-    return publish(part, out, expected)
+    part = _part(out)
+    try:
+        with _told(url, part):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            kept = part.stat().st_size if part.exists() and expected.sha256 else 0
+            kept = kept if kept <= expected.limit else 0
+            if kept != expected.bytes:
+                _transfer(url, part, kept, expected, progress, timeout_s)
+    except CannotRun as error:
+        if not part.exists():
+            raise
+        if not expected.sha256:
+            part.unlink()
+            raise
+        size = part.stat().st_size
+        raise CannotRun(f"{error}; {size} bytes are kept in {part}: fetch goes on there") from error
+    return _publish(part, out, expected)
 
 
 def take_member(archive: Path, member: str, out: Path, expected: Expected) -> str:
-    """Takes the member of exactly this name out of a zip archive; returns its sha256."""
-    part = part_of(out)
+    """Takes the member of exactly this name out of a zip archive; returns its sha256.
+
+    The name of a member never becomes a path: ``out`` says where the bytes go.
+    """
+    part = _part(out)
     try:
         with _told(str(archive), part), zipfile.ZipFile(archive) as zipped:
             size = zipped.getinfo(member).file_size
             if size > expected.limit:
                 raise CannotRun(f"{archive}: {member} has {size} bytes, over {expected.limit}")
-            with zipped.open(member) as source, part.open("wb") as file:
-                shutil.copyfileobj(source, file, _BLOCK_BYTES)
+            with zipped.open(member) as source:
+                _write(source, part)
     except KeyError as error:
         raise CannotRun(f"{archive} holds no member {member}") from error
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         part.unlink(missing_ok=True)
-        raise CannotRun(f"{archive} is no readable zip archive: {error}") from error
-    return publish(part, out, expected)
+        raise CannotRun(f"{archive} is no readable zip archive: {error}; delete it") from error
+    return _publish(part, out, expected)
 
 
 def copy(source: Path, out: Path, expected: Expected) -> str:
     """Copies a file and returns the copy's sha256; a wrong or cut copy never takes the name."""
-    part = part_of(out)
-    with _told(str(source), part):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-    return publish(part, out, expected)
+    part = _part(out)
+    with _told(str(source), part), source.open("rb") as file:
+        _write(file, part)
+    return _publish(part, out, expected)
 
 
-def publish(part: Path, out: Path, expected: Expected) -> str:
+def _write(source: IO[bytes], part: Path) -> None:
+    """All of ``source``, or nothing."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open("wb") as file:
+            shutil.copyfileobj(source, file, _BLOCK_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _publish(part: Path, out: Path, expected: Expected) -> str:
     """Renames what is as expected and returns its sha256; deletes what is not."""
     with _told(str(out), part):
         size, found = part.stat().st_size, file_sha256(part)
@@ -106,11 +130,11 @@ def publish(part: Path, out: Path, expected: Expected) -> str:
     wanted += "" if expected.bytes is None else f", {expected.bytes} bytes"
     raise CannotRun(
         f"{out.name} arrived with sha256 {found}, {size} bytes; expected {wanted}; "
-        "it was deleted: fetch it again, or the publisher has changed it"
+        "it was deleted; if that happens again, the publisher has changed it"
     )
 
 
-def part_of(out: Path) -> Path:
+def _part(out: Path) -> Path:
     """The name under which a file grows."""
     return out.with_name(f"{out.name}.part")
 
@@ -164,6 +188,7 @@ def _receive(
         while block := response.read(_BLOCK_BYTES):
             done += len(block)
             if done > expected.limit:
+                part.unlink()
                 raise CannotRun(f"{response.url} sends over {expected.limit} bytes")
             file.write(block)
             progress(done, total)
@@ -182,14 +207,8 @@ def _told(source: str, part: Path) -> Iterator[None]:
         raise CannotRun(f"{source}: the server answered {error.code} {error.reason}") from error
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise CannotRun(f"{source}: {reason}{_kept(part)}") from error
+        raise CannotRun(f"{source}: {reason}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise CannotRun(f"no space left for {part}: free some{_kept(part)}") from error
-        raise CannotRun(f"cannot store {part}: {error}") from error
-
-
-def _kept(part: Path) -> str:
-    with suppress(OSError):
-        return f"; {part.stat().st_size} bytes are kept in {part}: the same command goes on"
-    return ""
+            raise CannotRun(f"no space left for {part}: free some") from error
+        raise CannotRun(f"{source} cannot be stored as {part}: {error}") from error

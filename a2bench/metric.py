@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from a2bench.features import Extractor, FeatureBank, NeedsFiles
-from a2bench.types import Case, Json, Measurement
+from a2bench.types import Case, Json, Measurement, Video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +47,38 @@ class Metric(Protocol):
     def score(self, case: Case, features: FeatureBank) -> Measurement: ...
 
 
+class SetMetric(Protocol):
+    """Measures all videos of a model at once: its value is no mean of theirs.
+
+    All that decides the value besides the videos is in ``info``. ``licence`` is that of the code
+    and of the weights. ``measure`` raises ``NotApplicable`` with the reason, ``VideoError`` for a
+    video that does not decode; its detail counts what it measured.
+    """
+
+    @property
+    def info(self) -> MetricInfo: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    def missing(self) -> tuple[str, ...]: ...
+
+    def measure(self, videos: Sequence[tuple[Case, Video]]) -> Measurement: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """Which methods realise the metrics. Scores of two profiles never mix.
 
     ``metrics`` are what a run measures unless told; ``more`` can be asked for by name. ``sets``
-    gives names to groups of either. ``worker_gib`` is the memory that a worker may take.
+    gives names to groups of either. ``over_videos`` are asked for by commands of their own.
+    ``worker_gib`` is the memory that a worker may take.
     """
 
     metrics: tuple[Metric, ...]
     more: tuple[Metric, ...] = ()
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    over_videos: tuple[SetMetric, ...] = ()
     worker_gib: float = 1.0
 
     @property

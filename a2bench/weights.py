@@ -22,32 +22,38 @@ PUBLISHED = frozenset(f.sha256 for c in TABLE for f in c.files if len(f.sha256) 
 _WRAPPERS = ("state_dict", "model", "params")
 _NOT_PLAIN = (
     pickle.UnpicklingError,
+    zipfile.BadZipFile,
     RuntimeError,
     EOFError,
     LookupError,
     ValueError,
     TypeError,
     AttributeError,
-    OSError,
 )
 
 
 def load_weights(path: Path, *, trusted: Collection[str] = PUBLISHED) -> dict[str, Tensor]:
     """The tensors of a weights file by name, on the CPU: the one way in which weights are read.
 
-    A pickle is read as plain data and never executed. A TorchScript archive brings code of its
-    own: it is opened only if its sha256 is among ``trusted``. A state dict that lies under
-    ``state_dict``, ``model`` or ``params`` is taken out of it.
+    Safetensors hold nothing else. A pickle is read as plain data and never executed. A TorchScript
+    archive brings code of its own: it is opened only if its sha256 is among ``trusted``. A state
+    dict that lies under ``state_dict``, ``model`` or ``params`` is taken out of it.
 
     Raises ``CannotRun`` for anything else, with the file's name.
     """
     import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         if _is_torchscript(path):
             return _torchscript(path, trusted)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except _NOT_PLAIN as error:
+    except OSError as error:
+        raise CannotRun(f"cannot read {path}: {error}") from error
+    except (SafetensorError, *_NOT_PLAIN) as error:
         raise CannotRun(
             f"{path} is not a plain weights file and was not loaded: delete it and fetch it again"
         ) from error

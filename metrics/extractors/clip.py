@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -69,9 +69,13 @@ class Clip:
 
     def texts(self, prompts: Sequence[str]) -> Floats:
         """(n, d), rows of length 1. A longer text loses its end; the end mark stays."""
-        whole = [p.encode(errors="replace").decode() for p in prompts]  # no half characters
+        whole = [_whole(prompt) for prompt in prompts]
         ids = self.tokenizer(whole, context_length=self.network.context_length)
         return self._unit(self.network.encode_text, ids)
+
+    def tokens(self, prompt: str) -> int:
+        """How many tokens a text has, with the marks of start and end."""
+        return len(self.tokenizer.encode(_whole(prompt))) + 2
 
     def pixels(self, frame: Frame) -> Tensor:
         """A picture as ``embed`` takes it: what to keep of a frame until a batch is full."""
@@ -127,9 +131,27 @@ class Clip:
         return embeddings
 
 
+def _whole(text: str) -> str:
+    """The text without half characters."""
+    return text.encode(errors="replace").decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipPrompt:
+    """A prompt as CLIP reads it.
+
+    ``embedding`` (d,) of length 1. ``tokens`` counts the prompt's, with the marks of start and end;
+    ``truncated`` says that they are more than CLIP reads, and that the end of the prompt was lost.
+    """
+
+    embedding: Floats
+    tokens: int
+    truncated: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipVideo:
-    """The sampled frames in order.
+    """The sampled frames in order, and the case's prompt where one was asked for.
 
     ``embeddings`` (n, d), rows of length 1; ``aesthetics`` (n,), the predictor's score / 10, or
     None without a predictor.
@@ -137,6 +159,7 @@ class ClipVideo:
 
     embeddings: Floats
     aesthetics: Floats | None
+    prompt: ClipPrompt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +167,13 @@ class ClipFrames:
     """CLIP of each sampled frame: give all metrics this one, and each frame is embedded once.
 
     ``head`` is LAION's linear predictor of how much people like a picture: one number from 768, on
-    a scale of 1 to 10, for ViT-L-14.
+    a scale of 1 to 10, for ViT-L-14. ``prompt`` also embeds the case's prompt.
     """
 
     clip: Clip = Clip()
     head: Weights | None = None
     sampling: str = "all"
+    prompt: bool = False
 
     @property
     def info(self) -> ExtractorInfo:
@@ -157,7 +181,7 @@ class ClipFrames:
             name="clip_frames",
             version="1",
             sampling=self.sampling,
-            params=self.clip.params,
+            params={**self.clip.params, **({"prompt": True} if self.prompt else {})},
             weights=hashes(*self._files),
             licence=licences(*self._files),
         )
@@ -166,7 +190,7 @@ class ClipFrames:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     def start(self, case: Case, video: Video) -> _ClipFrames:
-        return _ClipFrames(self)
+        return _ClipFrames(self, case.prompt if self.prompt else None)
 
     def missing(self) -> tuple[str, ...]:
         return lacking(*self._files)
@@ -177,6 +201,16 @@ class ClipFrames:
             return None
         weight, bias = self.predictor
         return ((embeddings @ weight + bias) / 10).astype(np.float32)
+
+    @cached_property
+    def text(self) -> Callable[[str], ClipPrompt]:
+        """A prompt's embedding; each is computed once."""
+        return lru_cache(maxsize=256)(self._text)
+
+    def _text(self, prompt: str) -> ClipPrompt:
+        tokens, limit = self.clip.tokens(prompt), self.clip.network.context_length
+        embedding = self.clip.texts([prompt])[0]
+        return ClipPrompt(embedding=embedding, tokens=tokens, truncated=tokens > limit)
 
     @cached_property
     def predictor(self) -> tuple[Floats, Floats] | None:
@@ -200,8 +234,8 @@ class ClipFrames:
 class _ClipFrames:
     """Keeps a batch of frames, reduced, and the embeddings of all before it."""
 
-    def __init__(self, extractor: ClipFrames) -> None:
-        self._extractor = extractor
+    def __init__(self, extractor: ClipFrames, prompt: str | None) -> None:
+        self._extractor, self._prompt = extractor, prompt
         self._waiting: list[Tensor] = []
         self._done: list[Floats] = []
 
@@ -214,7 +248,11 @@ class _ClipFrames:
         if self._waiting:
             self._embed()
         embeddings = np.concatenate(self._done)
-        return ClipVideo(embeddings=embeddings, aesthetics=self._extractor.aesthetics(embeddings))
+        return ClipVideo(
+            embeddings=embeddings,
+            aesthetics=self._extractor.aesthetics(embeddings),
+            prompt=None if self._prompt is None else self._extractor.text(self._prompt),
+        )
 
     def _embed(self) -> None:
         self._done.append(self._extractor.clip.embed(self._waiting))

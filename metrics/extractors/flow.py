@@ -21,6 +21,7 @@ from a2bench.types import Case, Json, Video
 from a2bench.video import Frame
 
 from .inference import inference
+from .interpolation import InterpolationErrors
 from .weights import CheckpointWeights, Weights, hashes, lacking, licences
 
 if TYPE_CHECKING:
@@ -192,28 +193,12 @@ class FlowInterpolation:
     def missing(self) -> tuple[str, ...]:
         return lacking(*self.flow.files)
 
-    def start(self, case: Case, video: Video) -> _FlowInterpolation:
-        return _FlowInterpolation(flow=self.flow)
+    def start(self, case: Case, video: Video) -> InterpolationErrors:
+        return InterpolationErrors(predict=self.middle)
 
-
-@dataclass(kw_only=True)
-class _FlowInterpolation:
-    flow: FlowEngine
-    errors: list[float] = field(default_factory=list)
-    even: Frame | None = None
-    odd: Frame | None = None
-
-    def push(self, index: int, frame: Frame) -> None:
-        if index % 2:
-            self.odd = frame
-            return
-        if self.even is not None and self.odd is not None:
-            predicted = halfway(self.even, frame, self.flow.between(self.even, frame))
-            self.errors.append(float(cv2.absdiff(self.odd, predicted).mean()))
-        self.even = frame
-
-    def finish(self) -> list[float]:
-        return self.errors
+    def middle(self, before: Frame, after: Frame) -> Frame:
+        """The frame between the two."""
+        return halfway(before, after, self.flow.between(before, after))
 
 
 def halfway(before: Frame, after: Frame, flow: Flow) -> Frame:

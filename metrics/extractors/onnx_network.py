@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class OnnxNetwork:
     def __init__(self, path: Path, *, outputs: int, device: str) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY  # published files declare a batch of one
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))  # as for torch
         try:
             self._session = onnxruntime.InferenceSession(
                 path.read_bytes(), options, providers=_providers(device)

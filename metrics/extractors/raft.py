@@ -21,10 +21,11 @@ from torch.nn import functional
 from a2bench.video import Frame
 from a2bench.weights import load_weights
 
+from .correlation import LEVELS, cells, correlations, look_up
 from .strict import load_strictly
 
 STRIDE_PX = 8
-LEVELS, RADIUS = 4, 4
+RADIUS = 4
 HIDDEN = CONTEXT = 128
 
 Conv3 = partial(nn.Conv2d, kernel_size=3, padding=1)
@@ -51,11 +52,11 @@ class RaftNetwork(nn.Module):
         """
         state, context = self.cnet(pixels).split([HIDDEN, CONTEXT], dim=1)
         state, context = state.tanh(), context.relu()
-        pyramid = _correlations(source, target)
-        start = _places(source)
+        pyramid = correlations(source, target)
+        start = cells(source)
         flow = torch.zeros_like(start)
         for _ in range(iterations):
-            near = _look_up(pyramid, start + flow)
+            near = look_up(pyramid, start + flow, RADIUS)
             state = self.update_block(state, context, near, flow)
             flow = flow + self.update_block.flow_head(state)
         return _upsample(flow, self.update_block.mask(state) / 4)
@@ -207,42 +208,6 @@ def raft_pixels(frame: Frame) -> Tensor:
     sides = (right // 2, right - right // 2, down // 2, down - down // 2)
     image = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
     return functional.pad(2 * (image / 255) - 1, sides, mode="replicate")
-
-
-def _places(features: Tensor) -> Tensor:
-    """Each cell's own position: (n, 2, h, w), x before y."""
-    number, _, height, width = features.shape
-    rows, columns = (torch.arange(side, device=features.device) for side in (height, width))
-    grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy")).to(features.dtype)
-    return grid.expand(number, -1, -1, -1)
-
-
-def _correlations(source: Tensor, target: Tensor) -> list[Tensor]:
-    """Each source cell's correlation with all of the target, each level half as fine as the last.
-
-    Shapes (n * h * w, 1, h / 2^level, w / 2^level).
-    """
-    channels, height, width = source.shape[1:]
-    products = source.flatten(2).transpose(1, 2) @ target.flatten(2)
-    levels = [products.reshape(-1, 1, height, width) / channels**0.5]
-    for _ in range(LEVELS - 1):
-        levels.append(functional.avg_pool2d(levels[-1], 2))
-    return levels
-
-
-def _look_up(pyramid: list[Tensor], places: Tensor) -> Tensor:
-    """Of each level the 9x9 correlations about a place, column by column; outside they are 0."""
-    number, _, height, width = places.shape
-    centres = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
-    steps = torch.arange(-RADIUS, RADIUS + 1, device=places.device, dtype=places.dtype)
-    window = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1)
-    found = []
-    for level, values in enumerate(pyramid):
-        last = torch.tensor([values.shape[3] - 1, values.shape[2] - 1], device=places.device)
-        at = 2 * (centres / 2**level + window) / last - 1
-        near = functional.grid_sample(values, at, align_corners=True)
-        found.append(near.view(number, height, width, -1))
-    return torch.cat(found, dim=-1).permute(0, 3, 1, 2).contiguous()
 
 
 def _upsample(flow: Tensor, weights: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from a2bench import checkpoints
-from a2bench.checkpoints import Checkpoints, default_root
+from a2bench.checkpoints import Checkpoints, command, default_root
 from a2bench.errors import CannotRun
 from a2bench.keys import file_sha256
 
@@ -21,6 +20,11 @@ class Weights(Protocol):
     @property
     def licence(self) -> str:
         """The licence of the weights."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """What to type when it is missing; empty where the error says so in its first line."""
         ...
 
     def locate(self) -> Path:
@@ -41,6 +45,7 @@ class PackagedWeights:
     path: str
     sha256: str
     licence: str
+    remedy: str = ""
 
     @property
     def name(self) -> str:
@@ -73,13 +78,21 @@ class CheckpointWeights:
 
     @property
     def licence(self) -> str:
-        return Checkpoints(root=default_root()).named(self.name).licence
+        return self._held.named(self.name).licence
+
+    @property
+    def remedy(self) -> str:
+        return command(self._held.named(self.name))
 
     def locate(self) -> Path:
-        return checkpoints.locate(self.name)
+        return self._held.locate(self.name)
 
     def hashes(self) -> Mapping[str, str]:
-        return Checkpoints(root=default_root()).sha256(self.name)
+        return self._held.sha256(self.name)
+
+    @property
+    def _held(self) -> Checkpoints:
+        return Checkpoints(root=default_root())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +101,7 @@ class LocalWeights:
 
     path: Path
     licence: str = "unknown"
+    remedy: str = ""
 
     def locate(self) -> Path:
         if not self.path.exists():
@@ -101,13 +115,14 @@ class LocalWeights:
 
 
 def lacking(*weights: Weights) -> tuple[str, ...]:
-    """What is wrong with each that cannot be used, and what to type."""
+    """What is wrong with each that cannot be used, and what to type: a line for each."""
     found = []
     for one in weights:
         try:
             one.locate()
         except CannotRun as error:
-            found.append(str(error))
+            wrong = str(error).partition("\n")[0]
+            found.append(f"{wrong}; {one.remedy}" if one.remedy else wrong)
     return tuple(found)
 
 

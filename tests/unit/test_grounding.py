@@ -66,17 +66,32 @@ def hub_weights(network: str) -> State:
     }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_detector(folder: Path) -> Path:
     """A folder of the hub with the small detector: configuration, vocabulary, weights."""
     from safetensors.torch import save_file
 
-    folder = tmp_path_factory.mktemp("grounding-dino-tiny")
+    folder.mkdir()
     (folder / "config.json").write_text(json.dumps(detector_config()))
     (folder / "vocab.txt").write_text("\n".join(vocabulary()))
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
     save_file(hub_weights("detector"), folder / "model.safetensors", {"format": "pt"})
     return folder
+
+
+def write_segmenter(folder: Path) -> Path:
+    """A folder of the hub with the small segmenter."""
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    config = {"model_type": "sam", **sam_sizes(weights_of("segmenter"))}
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(hub_weights("segmenter"), folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_detector(tmp_path_factory.mktemp("hub") / "grounding-dino-tiny")
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +113,7 @@ def segmenter_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def segmenter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from safetensors.torch import save_file
-
-    folder = tmp_path_factory.mktemp("sam-vit-base")
-    config = {"model_type": "sam", **sam_sizes(weights_of("segmenter"))}
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file(hub_weights("segmenter"), folder / "model.safetensors", {"format": "pt"})
-    return folder
+    return write_segmenter(tmp_path_factory.mktemp("hub") / "sam-vit-base")
 
 
 def small(folder: Path, file: Path | None = None, thresholds: int = 0) -> GroundingDino:
