@@ -73,6 +73,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     *(_noise_lowest(metric) for metric in CONSISTENCY),
     _greater("image_quality", "collage", "blurred"),
     _greater("image_quality", "collage", "compressed"),
+    _greater("aesthetic_quality", "collage", "noise"),
     _greater("motion_smoothness", "collage", "stuttered"),
     _greater("dynamic_degree", "collage", "still"),
     Expectation(
@@ -81,18 +82,13 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         controls=("still",),
         holds=lambda values: values["still"] == 0.0,
     ),
+    _greater("text_similarity", "collage", "noise"),
 )
 
 
-def requests(
-    suite: Suite,
-    metrics: Sequence[Metric],
-    profile: str,
-    *,
-    expectations: Sequence[Expectation] = EXPECTATIONS,
-) -> list[Request]:
+def requests(suite: Suite, metrics: Sequence[Metric], profile: str) -> list[Request]:
     """One request for each control, with just the metrics that an expectation reads."""
-    found = []
+    found, expectations = [], expected(metrics)
     for control in dict.fromkeys(c for e in expectations for c in e.controls):
         read = {e.metric for e in expectations if control in e.controls}
         generator: Generator = GENERATORS.create(control)
@@ -108,6 +104,12 @@ def requests(
     return found
 
 
+def expected(metrics: Sequence[Metric]) -> list[Expectation]:
+    """The expectations of what is measured: a metric that reads nothing measures nothing."""
+    measured = {metric.info.name for metric in metrics if metric.extractors}
+    return [expectation for expectation in EXPECTATIONS if expectation.metric in measured]
+
+
 def selfcheck(
     asked: Sequence[Request], store: RunStore, executor: Executor, *, watch: Watch
 ) -> list[Finding]:
@@ -117,7 +119,8 @@ def selfcheck(
         perform(request, work.jobs, store, executor, watch=watch)
     cases = {case.key for request in asked for case in request.cases}
     values = _values(store, {request.suite.key for request in asked})
-    return [_weigh(expectation, values, cases) for expectation in EXPECTATIONS]
+    metrics = [metric for request in asked for metric in request.metrics]
+    return [_weigh(expectation, values, cases) for expectation in expected(metrics)]
 
 
 def weigh(expectation: Expectation, met: int, cases: int) -> Finding:

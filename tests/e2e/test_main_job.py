@@ -16,7 +16,7 @@ from a2bench.metric import MetricInfo, Profile
 from a2bench.metrics.profiles import lite
 from a2bench.store import RunStore
 from a2bench.types import Case, Measurement
-from tests.fakes import info
+from tests.fakes import Levels, info
 
 MEASURED = (
     "id_consistency",
@@ -65,7 +65,7 @@ class AlwaysMoves:
 
     @property
     def extractors(self) -> tuple[Extractor[Any], ...]:
-        return ()
+        return (Levels(),)
 
     def score(self, case: Case, features: FeatureBank) -> Measurement:
         return Measurement(value=1.0)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from a2bench.errors import CannotRun
 from a2bench.executors import Serial
+from a2bench.features import ExtractorInfo
 from a2bench.leaderboard import collect, to_csv
 from a2bench.metric import Metric
 from a2bench.request import Request
@@ -37,6 +38,25 @@ def do(request: Request, store: RunStore, policy: Policy = Policy.ONLY_MISSING) 
     work = plan(request, store.records() if store.exists() else {}, policy)
     perform(request, work.jobs, store, Serial(), watch=seen.append)
     return [record for outcome in seen for record in outcome.records]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Licensed(Levels):
+    """Levels by weights under a licence."""
+
+    @property
+    def info(self) -> ExtractorInfo:
+        return replace(super().info, licence="CC-BY-NC-4.0")
+
+
+def test_the_licence_of_the_weights_stands_in_every_score_and_in_no_key(tmp_path: Path) -> None:
+    suite = make_suite(tmp_path / "s", 1)
+    free, bound = ask(suite, Level()), ask(suite, Level(levels=Licensed()))
+    video, score = do(bound, RunStore(tmp_path / "store"))
+    assert (video.licence, score.licence) == ("", "Apache-2.0; CC-BY-NC-4.0")
+    (metric,) = bound.manifest()["metrics"]  # type: ignore[misc, union-attr]
+    assert metric["licence"] == score.licence  # type: ignore[index, call-overload]
+    assert do(free, RunStore(tmp_path / "other"))[1].key == score.key
 
 
 def test_a_second_run_finds_everything_in_the_store(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from a2bench.metric import Metric
-from a2bench.metrics.profiles import lite
-from a2bench.selfcheck import EXPECTATIONS, Expectation, identity_auc, weigh
+from a2bench.metrics.profiles import lite, paper
+from a2bench.selfcheck import EXPECTATIONS, Expectation, expected, identity_auc, weigh
 from a2bench.suite import load_suite
 
 
@@ -30,6 +30,13 @@ def test_no_expectation_is_met_by_a_metric_that_gives_all_the_same(
 ) -> None:
     values = dict.fromkeys(expectation.controls, 0.5)
     assert not expectation.holds(values)
+
+
+def test_what_a_profile_cannot_measure_is_not_expected_of_it() -> None:
+    measured = {e.metric for e in expected(lite().metrics)}
+    everything = {e.metric for e in EXPECTATIONS}
+    assert everything - measured == {"aesthetic_quality", "text_similarity"}
+    assert {e.metric for e in expected(paper().metrics)} == everything
 
 
 def test_photographs_of_one_person_beat_those_of_two() -> None:
