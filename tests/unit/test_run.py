@@ -54,8 +54,8 @@ def test_the_licence_of_the_weights_stands_in_every_score_and_in_no_key(tmp_path
     free, bound = ask(suite, Level()), ask(suite, Level(levels=Licensed()))
     video, score = do(bound, RunStore(tmp_path / "store"))
     assert (video.licence, score.licence) == ("", "Apache-2.0; CC-BY-NC-4.0")
-    (metric,) = bound.manifest()["metrics"]  # type: ignore[misc, union-attr]
-    assert metric["licence"] == score.licence  # type: ignore[index, call-overload]
+    (metric,) = bound.manifest()["metrics"]
+    assert metric["licence"] == score.licence
     assert do(free, RunStore(tmp_path / "other"))[1].key == score.key
 
 
