@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from a2bench.types import Case, Json, Video
 from a2bench.video import Frame
 from a2bench.weights import load_weights
 
+from .component import Batches, LoadsAnew
 from .inference import in_batches
 from .weights import CheckpointWeights, Weights, hashes, lacking, licences
 
@@ -33,7 +34,7 @@ NO_WEIGHTS = frozenset({"input_resolution", "context_length", "vocab_size"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clip:
+class Clip(LoadsAnew):
     """Pictures and texts as vectors of length 1 that a cosine compares; nothing is remembered.
 
     Pictures are prepared as VBench does (``clip_pixels``: short side to 224, the middle square);
@@ -46,9 +47,6 @@ class Clip:
     device: str = "cpu"
     batch: int = 16
     config: Mapping[str, Any] | None = field(default=None, hash=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     @property
     def params(self) -> Mapping[str, Json]:
@@ -163,7 +161,7 @@ class ClipVideo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipFrames:
+class ClipFrames(LoadsAnew):
     """CLIP of each sampled frame: give all metrics this one, and each frame is embedded once.
 
     ``head`` is LAION's linear predictor of how much people like a picture: one number from 768, on
@@ -186,11 +184,13 @@ class ClipFrames:
             licence=licences(*self._files),
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
-
-    def start(self, case: Case, video: Video) -> _ClipFrames:
-        return _ClipFrames(self, case.prompt if self.prompt else None)
+    def start(self, case: Case, video: Video) -> Batches[Floats, ClipVideo]:
+        return Batches(
+            prepare=self.clip.pixels,
+            run=lambda pixels: list(self.clip.embed(pixels)),
+            conclude=lambda rows: self._concluded(np.stack(rows), case),
+            size=self.clip.batch,
+        )
 
     def missing(self) -> tuple[str, ...]:
         return lacking(*self._files)
@@ -201,6 +201,13 @@ class ClipFrames:
             return None
         weight, bias = self.predictor
         return ((embeddings @ weight + bias) / 10).astype(np.float32)
+
+    def _concluded(self, embeddings: Floats, case: Case) -> ClipVideo:
+        return ClipVideo(
+            embeddings=embeddings,
+            aesthetics=self.aesthetics(embeddings),
+            prompt=self.text(case.prompt) if self.prompt else None,
+        )
 
     @cached_property
     def text(self) -> Callable[[str], ClipPrompt]:
@@ -229,31 +236,3 @@ class ClipFrames:
     @property
     def _files(self) -> tuple[Weights, ...]:
         return (*self.clip.files, self.head) if self.head else self.clip.files
-
-
-class _ClipFrames:
-    """Keeps a batch of frames, reduced, and the embeddings of all before it."""
-
-    def __init__(self, extractor: ClipFrames, prompt: str | None) -> None:
-        self._extractor, self._prompt = extractor, prompt
-        self._waiting: list[Tensor] = []
-        self._done: list[Floats] = []
-
-    def push(self, index: int, frame: Frame) -> None:
-        self._waiting.append(self._extractor.clip.pixels(frame))
-        if len(self._waiting) == self._extractor.clip.batch:
-            self._embed()
-
-    def finish(self) -> ClipVideo:
-        if self._waiting:
-            self._embed()
-        embeddings = np.concatenate(self._done)
-        return ClipVideo(
-            embeddings=embeddings,
-            aesthetics=self._extractor.aesthetics(embeddings),
-            prompt=None if self._prompt is None else self._extractor.text(self._prompt),
-        )
-
-    def _embed(self) -> None:
-        self._done.append(self._extractor.clip.embed(self._waiting))
-        self._waiting = []

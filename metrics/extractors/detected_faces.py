@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Json
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .embedding import Box, Floats
 from .faces import Embedding, FaceExtractor, Found
 from .weights import Weights, hashes, lacking, licences
@@ -42,7 +43,7 @@ class Detection(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class FaceModel(ABC):
+class FaceModel(LoadsAnew, ABC):
     """A network that loads on first use, as ``network``.
 
     ``requires`` names packages that the rest of the project does without, as pip takes them.
@@ -52,9 +53,6 @@ class FaceModel(ABC):
     device: str = "cpu"
 
     requires: ClassVar[tuple[str, ...]] = ()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # loads anew
 
     @property
     @abstractmethod

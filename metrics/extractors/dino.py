@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Video
 from a2bench.video import Frame
 
+from .component import Batches, LoadsAnew
 from .inference import in_batches
 from .weights import CheckpointWeights, Weights, lacking
 
@@ -45,7 +46,7 @@ class DinoVideo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DinoFrames:
+class DinoFrames(LoadsAnew):
     """DINO's class token of each sampled frame, as VBench has it; one forward a frame.
 
     The short side is brought to 224 px, bilinear and not smoothed (a large frame aliases), and
@@ -70,11 +71,13 @@ class DinoFrames:
             licence=self.weights.licence,
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
-
-    def start(self, case: Case, video: Video) -> _DinoFrames:
-        return _DinoFrames(self)
+    def start(self, case: Case, video: Video) -> Batches[Floats, DinoVideo]:
+        return Batches(
+            prepare=dino_pixels,
+            run=self.embed,
+            conclude=lambda rows: DinoVideo(embeddings=np.stack(rows)),
+            size=self.batch,
+        )
 
     def missing(self) -> tuple[str, ...]:
         return lacking(self.weights)
@@ -102,8 +105,8 @@ class DinoFrames:
         load_strictly(network, load_weights(path), path)
         return network.to(self.device)
 
-    def embed(self, pixels: Sequence[Tensor]) -> Floats:
-        """(n, d), rows of length 1, of frames of one size, as ``dino_pixels`` makes them."""
+    def embed(self, pixels: Sequence[Tensor]) -> list[Floats]:
+        """A row (d,) of length 1 for each frame of one size, as ``dino_pixels`` makes them."""
         import torch
 
         rows = in_batches(
@@ -111,8 +114,7 @@ class DinoFrames:
             torch.stack(list(pixels)),
             self.batch,
         )
-        embeddings: Floats = rows.numpy()
-        return embeddings
+        return list(rows.numpy())
 
     def _forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, h, w) to (n, d). timm's own forward interpolates the positions another way."""
@@ -126,29 +128,6 @@ class DinoFrames:
         tokens = torch.cat([first, patches.flatten(2).transpose(1, 2) + places], dim=1)
         unit: Tensor = normalize(network.norm(network.blocks(tokens))[:, 0])
         return unit
-
-
-class _DinoFrames:
-    """Keeps a batch of frames, reduced, and the embeddings of all before it."""
-
-    def __init__(self, extractor: DinoFrames) -> None:
-        self._extractor = extractor
-        self._waiting: list[Tensor] = []
-        self._done: list[Floats] = []
-
-    def push(self, index: int, frame: Frame) -> None:
-        self._waiting.append(dino_pixels(frame))
-        if len(self._waiting) == self._extractor.batch:
-            self._embed()
-
-    def finish(self) -> DinoVideo:
-        if self._waiting:
-            self._embed()
-        return DinoVideo(embeddings=np.concatenate(self._done))
-
-    def _embed(self) -> None:
-        self._done.append(self._extractor.embed(self._waiting))
-        self._waiting = []
 
 
 def dino_pixels(frame: Frame) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Element, Video
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .embedding import Box, resized
 from .references import by_subject, over_white, read_rgba
 from .weights import PackagedWeights, hashes, lacking, licences
@@ -81,7 +82,7 @@ class Found(NamedTuple):
     embedding: Embedding | None
 
 
-class FaceExtractor(ABC):
+class FaceExtractor(LoadsAnew, ABC):
     """Compares the faces of each frame with the characters of the case.
 
     A frozen dataclass that says how faces are found in an image, and how alike two of them are.
@@ -105,9 +106,6 @@ class FaceExtractor(ABC):
     def find_in_reference(self, image: Frame) -> list[Found]:
         """The faces of a reference image, embedded."""
         return self.find(image, embed=True)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     def start(self, case: Case, video: Video) -> FaceConsumer:
         return FaceConsumer(self, case)

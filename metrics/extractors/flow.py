@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Json, Video
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .inference import inference
 from .interpolation import InterpolationErrors
 from .weights import CheckpointWeights, Weights, hashes, lacking, licences
@@ -50,7 +51,7 @@ class FlowEngine(Protocol):
 
 
 @dataclass(kw_only=True)
-class DisFlow:
+class DisFlow(LoadsAnew):
     """Dense inverse search (Kroeger et al., ECCV 2016; OpenCV's), on grey frames, full resolution.
 
     For a photograph of 832x480 moved by 1 to 80 px the median flow is within 0.1 px of it with each
@@ -61,9 +62,6 @@ class DisFlow:
     preset: Literal["ultrafast", "fast", "medium"] = "medium"
 
     _last: tuple[Frame, Frame, Flow] | None = field(default=None, init=False, repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": None}
 
     @property
     def params(self) -> Mapping[str, Json]:
@@ -102,7 +100,7 @@ class DisFlow:
 
 
 @dataclass(kw_only=True)
-class RaftFlow:
+class RaftFlow(LoadsAnew):
     """RAFT (Teed and Deng, ECCV 2020), from the published ``raft-things.pth``, as in VBench.
 
     Frames are padded to multiples of 8 by their edges, half on each side; the flow is cropped
@@ -117,10 +115,6 @@ class RaftFlow:
 
     _last: tuple[Frame, Frame, Flow] | None = field(default=None, init=False, repr=False)
     _seen: tuple[Frame, Tensor] | None = field(default=None, init=False, repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        given = {name: value for name, value in self.__dict__.items() if name != "network"}
-        return {**given, "_last": None, "_seen": None}  # a worker process loads the network itself
 
     @property
     def params(self) -> Mapping[str, Json]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from a2bench.types import Case, Element, Json, Video
 from a2bench.video import Frame
 
 from .clip import Clip
+from .component import LoadsAnew
 from .embedding import Box, Floats, cosine, describe
 from .grounding import Detector, Found, GroundingDino
 from .references import by_subject, over_white, read_rgba, subject_only
@@ -51,7 +52,7 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroundedScenes:
+class GroundedScenes(LoadsAnew):
     """Scenes by Grounded-SAM and CLIP, as A2-Bench names them; what it leaves open is chosen here.
 
     Each sampled frame goes through the detector once, with a caption of all that the case shows:
@@ -103,9 +104,6 @@ class GroundedScenes:
             },
             licence=licences(*self._files),
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     def start(self, case: Case, video: Video) -> GroundedConsumer:
         return GroundedConsumer(self, case)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from a2bench.types import Json
 from a2bench.video import Frame
 from a2bench.weights import load_weights
 
+from .component import LoadsAnew
 from .embedding import Floats
 from .inference import in_batches
 from .regions import Boxes
@@ -64,7 +65,7 @@ class Caption(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroundingDino:
+class GroundingDino(LoadsAnew):
     """Grounding DINO (Liu et al., ECCV 2024), Swin-T, as transformers runs it.
 
     ``folder`` is that of the hub: sizes, vocabulary and weights. With ``weights``, GroundingDINO's
@@ -85,9 +86,6 @@ class GroundingDino:
     text_threshold: float = 0.25
     short_px: int = 800
     long_px: int = 1333
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     @property
     def params(self) -> Mapping[str, Json]:

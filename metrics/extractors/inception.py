@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from a2bench.compat import ensure_torchvision
 from a2bench.types import Json
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .inference import in_batches
 from .weights import CheckpointWeights, Weights
 
@@ -26,7 +27,7 @@ SIDE_PX, FEATURES = 299, 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inception:
+class Inception(LoadsAnew):
     """Pictures of 299x299 as 2048 features, by the published ``pt_inception-2015-12-05``.
 
     torchvision's InceptionV3 with the pooling of the TensorFlow graph that FID was defined with:
@@ -36,9 +37,6 @@ class Inception:
     weights: Weights = CheckpointWeights(name="inception-fid")
     device: str = "cpu"
     batch: int = 16
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     @property
     def params(self) -> Mapping[str, Json]:

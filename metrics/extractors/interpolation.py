@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -14,6 +14,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Video
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .inference import inference
 from .weights import CheckpointWeights, Weights, lacking
 
@@ -24,7 +25,7 @@ LEAST_PX = 113  # padded to 128: the coarsest correlations must be two cells a s
 
 
 @dataclass(frozen=True, kw_only=True)
-class AmtInterpolation:
+class AmtInterpolation(LoadsAnew):
     """For each odd frame between two even ones its mean absolute error when AMT-S predicts it.
 
     In levels of 0 to 255, over pixels and RGB channels, as in VBench: frames are padded to
@@ -46,9 +47,6 @@ class AmtInterpolation:
             weights=self.weights.hashes(),
             licence=self.weights.licence,
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     def missing(self) -> tuple[str, ...]:
         return lacking(self.weights)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 from pypiqe import piqe
@@ -14,6 +14,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Video
 from a2bench.video import Frame
 
+from .component import Batches, LoadsAnew
 from .inference import in_batches
 from .weights import CheckpointWeights, Weights, lacking
 
@@ -67,7 +68,7 @@ class _Piqe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MusiqFrames:
+class MusiqFrames(LoadsAnew):
     """``MUSIQ / 100`` of each sampled frame, as VBench has it: about 0 to 1, higher is better.
 
     MUSIQ (Ke et al., ICCV 2021) with SPAQ's weights rates a picture from 0 to 100 as people rated
@@ -91,11 +92,15 @@ class MusiqFrames:
             licence=self.weights.licence,
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
+    def start(self, case: Case, video: Video) -> Batches[float, list[float]]:
+        from .musiq import musiq_pixels
 
-    def start(self, case: Case, video: Video) -> _Musiq:
-        return _Musiq(self)
+        return Batches(
+            prepare=lambda frame: musiq_pixels(frame, self.longer_px),
+            run=self.rate,
+            conclude=list,
+            size=self.batch,
+        )
 
     def missing(self) -> tuple[str, ...]:
         return lacking(self.weights)
@@ -114,28 +119,3 @@ class MusiqFrames:
             lambda part: self.network(part.to(self.device)).cpu(), torch.stack(pixels), self.batch
         )
         return [float(rating) / 100 for rating in ratings]
-
-
-class _Musiq:
-    """Keeps a batch of frames, reduced, and the qualities of all before it."""
-
-    def __init__(self, extractor: MusiqFrames) -> None:
-        self._extractor = extractor
-        self._waiting: list[Tensor] = []
-        self._qualities: list[float] = []
-
-    def push(self, index: int, frame: Frame) -> None:
-        from .musiq import musiq_pixels
-
-        self._waiting.append(musiq_pixels(frame, self._extractor.longer_px))
-        if len(self._waiting) == self._extractor.batch:
-            self._rate()
-
-    def finish(self) -> list[float]:
-        if self._waiting:
-            self._rate()
-        return self._qualities
-
-    def _rate(self) -> None:
-        self._qualities += self._extractor.rate(self._waiting)
-        self._waiting = []

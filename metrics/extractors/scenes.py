@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Element, Video
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .embedding import (
     STRIDE_PX,
     WEIGHTS,
@@ -76,7 +77,7 @@ class View(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lite0Scenes:
+class Lite0Scenes(LoadsAnew):
     """Scenes by EfficientNet-Lite0, without a detector or a segmenter.
 
     A frame is brought to about ``pixels`` pixels and passed through the network once. Windows over
@@ -106,9 +107,6 @@ class Lite0Scenes:
             params={"pixels": self.pixels, "candidates": self.candidates},
             weights=self.network.weights,
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # without what was computed
 
     def start(self, case: Case, video: Video) -> Lite0Consumer:
         return Lite0Consumer(self, case)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,7 @@ from a2bench.types import Json
 from a2bench.video import Frame
 from a2bench.weights import load_weights
 
+from .component import LoadsAnew
 from .inference import in_batches, inference
 from .regions import Boxes
 from .weights import CheckpointWeights, Weights
@@ -48,7 +49,7 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sam:
+class Sam(LoadsAnew):
     """Segment Anything (Kirillov et al., ICCV 2023), as transformers runs it; one mask a box.
 
     ``weights`` is a folder of the hub, or one of segment-anything's own files
@@ -59,9 +60,6 @@ class Sam:
 
     weights: Weights = CheckpointWeights(name="sam-vit-base")
     device: str = "cpu"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     @property
     def params(self) -> Mapping[str, Json]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from a2bench.features import ExtractorInfo
 from a2bench.types import Case, Video
 from a2bench.video import Frame
 
+from .component import LoadsAnew
 from .inference import inference
 from .weights import CheckpointWeights, Weights, lacking
 
@@ -65,7 +66,7 @@ class VideoText:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViClip:
+class ViClip(LoadsAnew):
     """ViCLIP-L/14 on 8 frames of 224x224 and the first 32 tokens of the prompt, as in VBench.
 
     A longer prompt loses its end: of the tokens, 31 stay and the end mark follows. Each prompt is
@@ -86,9 +87,6 @@ class ViClip:
             weights=self.weights.hashes(),
             licence=self.weights.licence,
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # another process loads anew
 
     def start(self, case: Case, video: Video) -> _ViClip:
         return _ViClip(self, case.prompt)

@@ -1,0 +1,52 @@
+"""What extractors of networks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from a2bench.video import Frame
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class LoadsAnew:
+    """A dataclass that another process gets without what it loaded or remembers: its fields."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
+
+
+@dataclass(kw_only=True)
+class Batches(Generic[T, R]):
+    """Takes frames one by one and runs them ``size`` at a time; only results are kept.
+
+    ``prepare`` reduces a frame to what waits, ``run`` gives a result for each that waited, and
+    ``conclude`` makes the features of all results.
+    """
+
+    prepare: Callable[[Frame], Tensor]
+    run: Callable[[list[Tensor]], Sequence[T]]
+    conclude: Callable[[list[T]], R]
+    size: int
+    _results: list[T] = field(default_factory=list, init=False)
+    _waiting: list[Tensor] = field(default_factory=list, init=False)
+
+    def push(self, index: int, frame: Frame) -> None:
+        self._waiting.append(self.prepare(frame))
+        if len(self._waiting) == self.size:
+            self._flush()
+
+    def finish(self) -> R:
+        if self._waiting:
+            self._flush()
+        return self.conclude(self._results)
+
+    def _flush(self) -> None:
+        self._results.extend(self.run(self._waiting))
+        self._waiting = []
