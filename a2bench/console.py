@@ -154,9 +154,8 @@ def checks(found: Sequence[Check]) -> Table:
     shown = Table("what", "", "found", "what to do", header_style="bold")
     for check in found:
         state = "[green]ok[/green]" if check.ok else "[red]missing[/red]"
-        shown.add_row(
-            check.name, state, escape(plain(check.found)), "" if check.ok else check.remedy
-        )
+        remedy = "" if check.ok else escape(plain(check.remedy))
+        shown.add_row(check.name, state, escape(plain(check.found)), remedy)
     return shown
 
 

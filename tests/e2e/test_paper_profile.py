@@ -13,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from a2bench.cli import main
 from a2bench.compat import ensure_torchvision
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
 from a2bench.metric import Metric, licence
+from a2bench.metrics import profiles
 from a2bench.metrics.extractors.musiq import MusiqNetwork
 from a2bench.metrics.extractors.weights import CheckpointWeights
 from a2bench.metrics.profiles import paper
@@ -164,3 +166,44 @@ def test_one_decode_and_one_forward_for_each_network_and_frame(
     assert counts["clip"] == FRAMES + references + 16 + found
     assert counts["faces"] == 16 + 1
     assert all(licence(metric).startswith("Apache-2.0; ") for metric in metrics)
+
+
+CHECKPOINTS = {
+    "buffalo_l", "grounding-dino-tiny", "sam-vit-base", "clip-vit-l-14", "musiq-spaq",
+    "laion-aesthetic", "amt-s", "raft-things", "viclip-l-14",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["run", "--model", "collage", "--limit", "1"], ["selfcheck"]])
+def test_without_weights_nothing_is_generated_and_all_that_is_missing_is_named(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("A2BENCH_CHECKPOINTS", str(tmp_path / "none"))
+    assert main([*words, "--profile", "paper", "--store", str(tmp_path / "store")]) == 3
+    told = capsys.readouterr().err
+    assert {line.split()[2] for line in told.splitlines()} == CHECKPOINTS
+    assert "; a2bench checkpoints fetch raft-things\n" in told
+    assert "fetch amt-s --accept-licence CC-BY-NC-4.0\n" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_fetches_what_the_profile_needs() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    command = readme.partition("a2bench checkpoints fetch ")[2].partition("\n    a2bench")[0]
+    words = command.replace("\\\n", " ").partition("--")[0].split()
+    assert set(words) == CHECKPOINTS
+
+
+def test_doctor_tells_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("A2BENCH_CHECKPOINTS", str(tmp_path))
+    assert main(["doctor", "--profile", "paper"]) == 3
+    told = capsys.readouterr().out
+    assert all(f"checkpoints fetch {name}" in told for name in CHECKPOINTS)
+    monkeypatch.setattr(profiles, "find_spec", lambda name: None if name == "timm" else True)
+    assert main(["doctor", "--profile", "paper"]) == 3
+    told = capsys.readouterr().out
+    assert "timm" in told
+    assert "'.[paper]'" in told
