@@ -129,7 +129,11 @@ def choose_metrics(profile: Profile, names: Sequence[str] = ()) -> tuple[Metric,
             chosen[name] = own[name]
             continue
         if ":" not in name and name not in METRICS.targets():
-            raise unknown("metric", name, [*own, *profile.sets, *METRICS.targets()])
+            known = [*own, *profile.sets, *METRICS.targets()]
+            raise UnknownName(
+                f"{unknown('metric', name, known)}; other profiles have other metrics: "
+                f"{', '.join(PROFILES.targets())}"
+            )
         metric = METRICS.create(name)
         if metric.info.name in chosen or metric.info.name in own:
             raise UsageError(f"metric {name!r} is called {metric.info.name!r}, and so is another")
