@@ -22,8 +22,9 @@ lint: $(VENV)/installed-dev
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-dev ## seconds a video for decoding, features and each metric
+bench: $(VENV)/installed-dev ## seconds a video for decoding, features and each metric; RAFT beside its peer
 	$(BIN)/python -m benchmarks.run_loop
+	$(BIN)/python -m benchmarks.raft
 
 $(VENV)/installed: pyproject.toml requirements-cpu.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)

@@ -10,6 +10,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from a2bench.errors import NotApplicable
 from a2bench.executors import single_thread
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import Metric
-from a2bench.registry import GENERATORS, build_metrics
+from a2bench.registry import GENERATORS, build_profile
 from a2bench.suite import load_suite
 from a2bench.types import Case, Video
 from a2bench.video import decode, probe
@@ -29,43 +30,39 @@ def main(cases: int = 3) -> None:
     single_thread()
     suite = load_suite("a2bench-open:mini")
     generator = GENERATORS.create("collage")
-    metrics = build_metrics("lite")
+    metrics = build_profile("lite").metrics
     extractors = list({repr(e.info): e for m in metrics for e in m.extractors}.values())
     rows: dict[str, list[float]] = {}
 
-    def timed(name: str, call: Callable[[], Any]) -> Any:
+    def timed(name: str, call: Callable[..., Any], *given: Any) -> Any:
         start = time.perf_counter()
-        result = call()
+        result = call(*given)
         rows.setdefault(name, []).append(time.perf_counter() - start)
         return result
 
     with tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(suite.cases[: cases + 1]):
             out = Path(folder) / f"{number}.mp4"
-            timed("make (collage)", lambda c=case, o=out: generator.generate(c, seed=0, out=o))
-            video = timed("probe", lambda o=out: probe(o))
-            timed("decode", lambda v=video: sum(1 for _ in decode(v)))
-            timed("decode, peer: OpenCV", lambda o=out: _decode_with_opencv(o))
+            timed("make (collage)", partial(generator.generate, case, seed=0, out=out))
+            video = timed("probe", probe, out)
+            timed("decode", _decode, video)
+            timed("decode, peer: OpenCV", _decode_with_opencv, out)
             for one in extractors:
-                timed(
-                    f"extract {one.info.name}", lambda e=one, c=case, v=video: _extract(c, v, [e])
-                )
-            bank = timed(
-                "extract all in one pass",
-                lambda c=case, v=video: _extract(c, v, extractors),
-            )
+                timed(f"extract {one.info.name}", _extract, case, video, [one])
+            bank = timed("extract all in one pass", _extract, case, video, extractors)
             assert bank.decodes == 1
             for metric in metrics:
-                timed(f"score {metric.info.name}", lambda m=metric, c=case, b=bank: _score(m, c, b))
-            timed(
-                "score all, peer: a pass for each metric",
-                lambda c=case, v=video: _score_apart(metrics, c, v),
-            )
+                timed(f"score {metric.info.name}", _score, metric, case, bank)
+            timed("score all, peer: a pass for each metric", _score_apart, metrics, case, video)
     print(f"{'seconds a video, one thread':45} mean of {cases} (the first, which loads, left out)")
     for name, seconds in rows.items():
         print(f"{name:45} {sum(seconds[1:]) / cases:8.3f}")
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{'peak memory':45} {peak_mib:8.0f} MiB")
+
+
+def _decode(video: Video) -> int:
+    return sum(1 for _ in decode(video))
 
 
 def _decode_with_opencv(path: Path) -> int:
