@@ -66,6 +66,7 @@ def probe(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Video:
         first = next(container.decode(stream), None)
         if first is None:
             raise ValueError("no frame decodes")
+        _refuse_mirrored(first)
         turned = _quarters(first) % 2 == 1
     return Video(
         path=path,
@@ -263,12 +264,16 @@ def _rate(times: list[Fraction], told: Fraction | None) -> float:
 
 def _quarters(frame: VideoFrame) -> int:
     """Counter-clockwise quarter turns that bring a frame upright."""
+    return frame.rotation // 90 % 4
+
+
+def _refuse_mirrored(frame: VideoFrame) -> None:
+    """For the first frame only: one whose side data was read stays until cycles are collected."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is not None:
         a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()
         if frame.rotation % 90 or a * d < b * c:
             raise ValueError("its metadata mirrors it or turns it by other than quarters")
-    return frame.rotation // 90 % 4
 
 
 def _to_rgb(frame: VideoFrame) -> Frame:

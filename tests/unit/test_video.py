@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -248,3 +249,16 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.mp4"):
         with pytest.raises(VideoError, match="no such file"):
             probe(path)
+
+
+def test_a_frame_that_was_used_is_freed_at_once(tmp_path: Path) -> None:
+    video = probe(write_video(tmp_path / "v.mp4", 60))
+    gc.collect()
+    gc.disable()
+    try:
+        count = sum(1 for _ in decode(video))
+        waiting = gc.collect()
+    finally:
+        gc.enable()
+    assert count == 60
+    assert waiting < 20  # frames in cycles would wait for the collector, all of them
