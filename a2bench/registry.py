@@ -93,6 +93,7 @@ GENERATORS: Registry[Generator] = Registry(
         "folder": "a2bench.generators.folder:Folder",
         "noise": "a2bench.generators.controls:Noise",
         "restaged": "a2bench.generators.controls:Restaged",
+        "skyreels-a2": "a2bench.generators.skyreels_a2.generator:SkyReelsA2",
         "still": "a2bench.generators.controls:Still",
         "stuttered": "a2bench.generators.controls:Stuttered",
         "swapped": "a2bench.generators.controls:Swapped",
