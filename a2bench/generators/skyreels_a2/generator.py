@@ -229,9 +229,9 @@ class SkyReelsA2:
             self.__dict__.pop("_crew").kill()
 
     def _check_packages(self) -> None:
-        wanted, extra = PACKAGES, "generate"
-        if self.quantise != "none":
-            wanted, extra = (*PACKAGES, "torchao"), "quantise"
+        quantised = self.quantise != "none"
+        wanted = (*PACKAGES, "torchao") if quantised else PACKAGES
+        extra = "quantise" if quantised else "generate"
         if lacking := [name for name in wanted if find_spec(name) is None]:
             raise CannotRun(
                 f"{self.name} needs packages that are not installed: {', '.join(lacking)}; "
