@@ -7,11 +7,13 @@ whatever the number of cores.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
@@ -60,9 +62,10 @@ class Processes:
         )
         try:
             futures: dict[Future[tuple[Record, ...]], Job] = {}
-            for job in jobs:
-                limit_s = self.timeout_s and self.timeout_s * job.steps
-                futures[pool.schedule(_perform, args=(job,), timeout=limit_s)] = job
+            with _interrupts_blocked():
+                for job in jobs:
+                    limit_s = self.timeout_s and self.timeout_s * job.steps
+                    futures[pool.schedule(_perform, args=(job,), timeout=limit_s)] = job
             for future in as_completed(futures):
                 job = futures[future]
                 try:
@@ -130,6 +133,23 @@ def single_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """What is started now, the pool's threads and through them its processes, never sees Ctrl-C.
+
+    A terminal sends it to every process of the group; one that is still starting would answer with
+    a traceback. This process, which sees it afterwards, ends the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker: Worker | None = None  # a worker process serves one request; there is no other place for it
