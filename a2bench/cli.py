@@ -18,6 +18,15 @@ import typer
 from a2bench import __version__
 from a2bench.cli_checkpoints import app as checkpoints_app
 from a2bench.cli_fid import fid
+from a2bench.cli_judge import (
+    FramesOption,
+    JudgeOption,
+    MaxCostOption,
+    PriceOption,
+    RateOption,
+    RepeatsOption,
+)
+from a2bench.cli_judge import app as judge_app
 from a2bench.cli_suites import app as suites_app
 from a2bench.errors import CannotRun, UsageError
 
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
 app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the profile paper.")
+app.add_typer(judge_app, name="judge", help="What a judge costs, whom it agrees with, its trust.")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 ProfileOption = Annotated[str, typer.Option("--profile", help="Which models realise the metrics.")]
@@ -92,9 +102,16 @@ def run(
         int | None, typer.Option(help="Model folder: keep the last of N.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Models folder, command: name to show.")] = None,
+    judge: JudgeOption = "",
+    judge_frames: FramesOption = 0,
+    judge_repeats: RepeatsOption = 1,
+    judge_price: PriceOption = "",
+    judge_rpm: RateOption = None,
+    max_cost: MaxCostOption = None,
 ) -> None:
     """Generate the videos of a suite with a model and score them; resumes where it stopped."""
     from a2bench.executors import executor
+    from a2bench.judging import DEFAULT, JudgeOptions, with_judge
     from a2bench.registry import GENERATORS, build_profile, choose_metrics
     from a2bench.request import Request
     from a2bench.suite import load_suite, select
@@ -103,7 +120,17 @@ def run(
     params = {**_params(param or []), **{k: v for k, v in given.items() if v is not None}}
     whole = load_suite(suite)
     generator: Generator = GENERATORS.create(model, params)
-    measures = build_profile(profile, device)
+    options = JudgeOptions(
+        store=store,
+        spec=judge or DEFAULT,
+        frames=judge_frames,
+        repeats=judge_repeats,
+        price=judge_price,
+        max_usd=max_cost,
+        per_minute=judge_rpm,
+        reuse=policy != "always",
+    )
+    measures = with_judge(build_profile(profile, device), options)
     request = Request(
         suite=whole,
         cases=select(whole, limit=limit, ids=_split(cases), category=category).cases,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -20,6 +21,7 @@ from rich.table import Table
 
 from a2bench.doctor import Check
 from a2bench.errors import CannotRun, UsageError
+from a2bench.judging import JudgeOptions, with_judge
 from a2bench.leaderboard import Row, describe
 from a2bench.metric import Metric, licence
 from a2bench.registry import GENERATORS, METRICS, build_profile
@@ -168,7 +170,7 @@ def listing(what: str, profile: str) -> Table:
         return shown
     if what == "metrics":
         shown = Table("metric", "dimension", "range", "reads", "licence", header_style="bold")
-        own = build_profile(profile)
+        own = with_judge(build_profile(profile), JudgeOptions(store=Path()))
         for metric in (*own.all.values(), *METRICS.usable(lambda build: build()).values()):
             info = metric.info
             better = "higher is better" if info.higher_is_better else "lower is better"

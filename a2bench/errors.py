@@ -12,7 +12,9 @@ A2BenchError
     ├── GeneratorError     a generator that gave no video
     ├── MetricError        a metric that broke its contract (NaN, not a number)
     ├── NotApplicable      the metric does not apply to this case or profile: no failure
-    └── Refused            a service declined to answer: no failure, no score
+    ├── Refused            a service declined to answer: no failure, no score
+    ├── Stopped            no further paid call in this run (ledger)
+    └── JudgeError         a judge without a usable answer (metrics/judges/protocol)
 """
 
 from __future__ import annotations

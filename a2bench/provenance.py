@@ -14,7 +14,10 @@ from pathlib import Path
 from a2bench import __version__
 from a2bench.types import Json
 
-PACKAGES = ("numpy", "scipy", "torch", "av", "opencv-python", "dlib-bin", "pypiqe", "pandas")
+PACKAGES = (
+    *("numpy", "scipy", "torch", "av", "opencv-python", "dlib-bin", "pypiqe", "pandas"),
+    *("google-genai", "rapidocr-onnxruntime"),
+)
 
 _SECRET_NAME = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 _SECRET_ARGUMENT = re.compile(

@@ -4,6 +4,7 @@
     STORE/videos/<ab>/<key>.mp4      one blob per generated video, published by rename
     STORE/runs/<id>.json             one manifest per distinct request
     STORE/tmp/                       unfinished work, removed when the run ends
+    STORE/judge.sqlite               what judges were asked, answered and cost (ledger.py)
 
 Every name is a hash or a random number: nothing a model is called, and nothing a prompt says, can
 become a path. A writer that dies leaves at most one torn last line, which is skipped.
