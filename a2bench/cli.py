@@ -28,6 +28,7 @@ from a2bench.cli_judge import (
 )
 from a2bench.cli_judge import app as judge_app
 from a2bench.cli_suites import app as suites_app
+from a2bench.cli_weights import app as weights_app
 from a2bench.errors import CannotRun, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
 app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the profile paper.")
+app.add_typer(weights_app, name="weights", help="A comprehensive score fitted to ratings.")
 app.add_typer(judge_app, name="judge", help="What a judge costs, whom it agrees with, its trust.")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
@@ -196,8 +198,11 @@ def status(
 
 @app.command()
 def leaderboard(
-    stores: Annotated[list[Path], typer.Argument(help="Folders of run stores.")],
+    stores: Annotated[list[Path], typer.Argument(help="Run stores; with a recipe also .csv.")],
     out: Annotated[Path, typer.Option(help="A .csv or .md file.")],
+    recipe: Annotated[
+        str, typer.Option(help="Add a comprehensive score: table1, bounded, equal or a .toml file.")
+    ] = "",
 ) -> None:
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.console import summary
@@ -206,6 +211,9 @@ def leaderboard(
     writers = {".csv": to_csv, ".md": to_markdown}
     if out.suffix not in writers:
         raise UsageError(f"{out}: use a name that ends in {' or '.join(writers)}")
+    if recipe:
+        _score(stores, out, recipe)
+        return
     rows = collect([_store(path) for path in stores])
     if not rows:
         raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
@@ -213,6 +221,22 @@ def leaderboard(
     console = _console()
     console.print(summary(rows))
     console.print(f"{len(rows)} rows in {out}", markup=False)
+
+
+def _score(sources: Sequence[Path], out: Path, name: str) -> None:
+    """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
+    from a2bench.leaderboard import collect, table
+    from a2bench.scoring import load_recipe, read_table, scored, to_markdown
+
+    recipe = load_recipe(name)
+    tables = [read_table(path) for path in sources if path.suffix == ".csv"]
+    rows = collect([_store(path) for path in sources if path.suffix != ".csv"])
+    found = scored([*tables, table(rows)] if rows else tables, recipe)
+    shown = to_markdown(found, recipe)
+    text = shown if out.suffix == ".md" else found.to_csv(index=False, lineterminator="\n")
+    out.write_text(text, encoding="utf-8")
+    typer.echo(shown)
+    typer.echo(f"{len(found)} rows in {out}")
 
 
 @app.command()

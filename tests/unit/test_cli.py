@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -157,3 +158,33 @@ def test_the_installed_command_finds_a_model_in_the_current_folder(
         [script, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_leaderboard_scores_the_published_table_and_a_store(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(suite, tmp_path / "store")) == 0
+    capsys.readouterr()
+    out = tmp_path / "x.csv"
+    published, store = "leaderboards/skyreels-a2-table-1.csv", str(tmp_path / "store")
+    command = ["leaderboard", published, store, "--recipe", "table1", "--out", str(out)]
+    assert main(command) == 0
+    lines = list(csv.DictReader(out.read_text().splitlines()))
+    assert [f"{float(line['comprehensive']):.3f}" for line in lines[:4]] == [
+        "0.807",
+        "0.821",
+        "0.826",
+        "0.818",
+    ]
+    assert lines[4]["comprehensive"] == ""
+    assert "text_similarity" in lines[4]["comprehensive_lacks"]
+    shown = capsys.readouterr().out
+    assert "inferred from Table 1" in shown and "id_consistency" in shown
+    assert main([*command[:-1], str(tmp_path / "x.md")]) == 0
+    assert "| 0.826 | 1 |" in (tmp_path / "x.md").read_text()
+    assert main([*command[:-3], "mean", "--out", str(out)]) == 1
+
+
+def test_weights_fit_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "fit", "nowhere.csv", "--run", "runs", "--out", "w.toml"]) == 3
+    assert "nowhere.csv is not a file" in capsys.readouterr().err

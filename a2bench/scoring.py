@@ -1,0 +1,219 @@
+"""The comprehensive score: one number from the metrics of a row, by a named and versioned recipe.
+
+Recipes are data: ``leaderboards/recipe-*.toml``, and the files that ``a2bench weights fit`` writes.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2bench.errors import CannotRun, UnknownName
+from a2bench.text import csv_cell, markdown_cell
+from a2bench.types import Json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMN = "comprehensive"
+UNDONE = ("failed", "refused", "missing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How metrics become one score: ``sum(weight * scaled(value)) / divisor``.
+
+    A metric with bounds is scaled to ``(value - low) / (high - low)``, which is not clipped; any
+    other counts as it is. Weights are at least 0. Range: 0 to ``sum(weights) / divisor`` where the
+    scaled metrics lie in [0, 1]; higher is better. ``fit`` holds the figures of fitted weights.
+    """
+
+    name: str
+    version: str
+    title: str
+    note: str
+    divisor: float
+    weights: Mapping[str, float]
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    fit: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    def scaled(self, metric: str, value: float) -> float:
+        low, high = self.bounds.get(metric, (0.0, 1.0))
+        return (value - low) / (high - low)
+
+    def score(self, values: Mapping[str, float]) -> float:
+        """The comprehensive score of one row. Raises ``KeyError`` for a metric that is lacking."""
+        parts = (weight * self.scaled(name, values[name]) for name, weight in self.weights.items())
+        return math.fsum(parts) / self.divisor
+
+
+def recipes() -> tuple[str, ...]:
+    """The names of the recipes that come with a2bench."""
+    found = (entry.name for entry in files("a2bench.leaderboards").iterdir())
+    ours = [name for name in found if name.startswith("recipe-") and name.endswith(".toml")]
+    return tuple(sorted(name.removeprefix("recipe-").removesuffix(".toml") for name in ours))
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe by its name, or from a file that ends in ``.toml``.
+
+    Raises ``UnknownName``, or ``CannotRun`` with what is wrong in the file.
+    """
+    if name.endswith(".toml"):
+        try:
+            return parse(Path(name).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise CannotRun(f"{name}: {error.strerror}; give a recipe's name or file") from error
+        except ValueError as error:
+            raise CannotRun(f"{name}: {error}") from error
+    if name not in recipes():
+        raise UnknownName(f"no recipe {name!r}: {', '.join(recipes())}, or a .toml file")
+    text = files("a2bench.leaderboards").joinpath(f"recipe-{name}.toml")
+    return parse(text.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Recipe:
+    """The recipe of a TOML text. Raises ``ValueError`` for what cannot be one."""
+    table = tomllib.loads(text)
+    if absent := {"name", "version", "title", "note", "divisor", "weights"} - table.keys():
+        raise ValueError(f"no {', '.join(sorted(absent))} in the recipe")
+    if not all(isinstance(table.get(name, {}), dict) for name in ("weights", "bounds", "fit")):
+        raise ValueError("weights, bounds and fit are tables")
+    weights = {str(name): _number(value, name) for name, value in table["weights"].items()}
+    if not any(weights.values()) or min(weights.values()) < 0:
+        raise ValueError("weights are 0 or more, and one of them is more")
+    bounds = {}
+    for name, pair in table.get("bounds", {}).items():
+        low, high = (_number(value, name) for value in pair)
+        if name not in weights or not low < high:
+            raise ValueError(f"bounds of {name}: [low, high] of a metric that has a weight")
+        bounds[str(name)] = (low, high)
+    divisor = _number(table["divisor"], "divisor")
+    if divisor <= 0:
+        raise ValueError("the divisor is more than 0")
+    words = {name: str(table[name]).strip() for name in ("name", "version", "title", "note")}
+    fit = table.get("fit", {})
+    return Recipe(**words, divisor=divisor, weights=weights, bounds=bounds, fit=fit)
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}, which is no finite number")
+    return float(value)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The leaderboard of a CSV file; text stays text.
+
+    Raises ``CannotRun`` for a file that is no such table.
+    """
+    import pandas as pd
+
+    texts = ("model", "revision", "profile", "suite", "suite_version")
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(texts, "str"))
+    except (OSError, ValueError) as error:
+        raise CannotRun(f"{path} is no leaderboard: {error}") from error
+    if absent := [name for name in ("model", "profile", "suite") if name not in table]:
+        raise CannotRun(f"{path} is no leaderboard: it has no column {', '.join(absent)}")
+    for name in _words(table):
+        table[name] = table[name].fillna("").astype("str").map(csv_cell)
+    return table
+
+
+def _words(table: pd.DataFrame) -> list[str]:
+    """The columns of text."""
+    from pandas.api.types import is_numeric_dtype
+
+    return [str(name) for name in table if not is_numeric_dtype(table[name])]
+
+
+def scored(tables: Sequence[pd.DataFrame], recipe: Recipe) -> pd.DataFrame:
+    """Leaderboards, one below the other, with the comprehensive score beside its parts.
+
+    Adds ``comprehensive``, ``comprehensive_rank`` (1 is best; ties share the better rank),
+    ``comprehensive_recipe`` and ``comprehensive_lacks``: why a row has no score. Ranks count only
+    among rows of one profile and suite, measured with the same versions of the recipe's metrics.
+    Raises ``CannotRun`` without any table.
+    """
+    import pandas as pd
+
+    if not tables:
+        raise CannotRun("nothing was run there: no row to score")
+    table = pd.concat(tables, ignore_index=True)
+    lines = table.to_dict("records")
+    lacks = [_lacks(line, recipe) for line in lines]
+    scores = [
+        None if lack else recipe.score({name: float(line[name]) for name in recipe.weights})
+        for line, lack in zip(lines, lacks, strict=True)
+    ]
+    classes = [_class(line, recipe) for line in lines]
+    ranks = [_rank(i, scores, classes) for i in range(len(lines))]
+    table[COLUMN] = pd.array(scores, dtype="Float64")
+    table[f"{COLUMN}_rank"] = pd.array(ranks, dtype="Int64")
+    table[f"{COLUMN}_recipe"] = csv_cell(recipe.label)
+    table[f"{COLUMN}_lacks"] = [csv_cell(lack) for lack in lacks]
+    return table
+
+
+def _rank(
+    row: int, scores: Sequence[float | None], classes: Sequence[tuple[str, ...]]
+) -> int | None:
+    """One more than the rows of the same class that score higher."""
+    own = scores[row]
+    if own is None:
+        return None
+    others = zip(scores, classes, strict=True)
+    return 1 + sum(s is not None and s > own and c == classes[row] for s, c in others)
+
+
+def _lacks(line: Mapping[Any, Any], recipe: Recipe) -> str:
+    """What keeps a row from being scored: metrics without a value, or measured in part."""
+    found = []
+    for name in recipe.weights:
+        value = line.get(name)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            found.append(name)
+            continue
+        counts = {status: line.get(f"{name}_n_{status}", 0) for status in UNDONE}
+        found += [f"{name} ({int(n)} {status})" for status, n in counts.items() if n > 0]
+    return " ".join(found)
+
+
+def _class(line: Mapping[Any, Any], recipe: Recipe) -> tuple[str, ...]:
+    """Only rows of one class are ranked together."""
+    what = ("profile", "suite", "suite_version", "suite_sha256")
+    versions = str(line.get("metric_versions", "")).split()
+    ours = sorted(v for v in versions if v.partition("@")[0] in recipe.weights)
+    return (*(str(line.get(name, "")) for name in what), *ours)
+
+
+def to_markdown(table: pd.DataFrame, recipe: Recipe) -> str:
+    """A scored table for reading: the parts, the score, the rank, and what the recipe is."""
+    heads = ["model", "suite", "profile", *recipe.weights, COLUMN, "rank"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for line in table.to_dict("records"):
+        name = " ".join(str(line[key]) for key in ("model", "revision") if line.get(key))
+        suite = " ".join(str(line[key]) for key in ("suite", "suite_version") if line.get(key))
+        values = [_shown(line.get(metric)) for metric in (*recipe.weights, COLUMN)]
+        rank = line[f"{COLUMN}_rank"]
+        place = f"lacks {line[f'{COLUMN}_lacks']}" if line[f"{COLUMN}_lacks"] else str(rank)
+        cells = [name, suite, str(line["profile"]), *values, place]
+        lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
+    note = f"{COLUMN}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."
+    return "\n".join([*lines, "", markdown_cell(note), "", recipe.note]) + "\n"
+
+
+def _shown(value: object) -> str:
+    """Three decimals, or a dash."""
+    return f"{value:.3f}" if isinstance(value, float) and math.isfinite(value) else "–"

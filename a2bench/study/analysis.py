@@ -1,0 +1,185 @@
+"""What the ratings say: mean opinion scores, position effect, and which models differ."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from a2bench.criteria import LEAST, MOST
+from a2bench.errors import CannotRun
+from a2bench.stats import Interval, bootstrap_mean, holm, paired_permutation
+from a2bench.study.annex_e import annex_e
+from a2bench.study.ratings import Answer, Rating, Seen, votes
+
+ALL = "all"
+
+Qualities = Mapping[str, Mapping[Seen, float]]
+"""The quality of each video on each criterion, and on ``all``: the mean over its criteria."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """The mean opinion score of a model on a criterion, 1 to 5; the case is the unit drawn anew."""
+
+    model: str
+    criterion: str
+    mos: Interval
+    cases: int
+    videos: int
+    raters: int
+    answers: Mapping[Answer, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Two models on the cases that both have: mean of first less second, and its p-value.
+
+    ``adjusted`` is the p-value after Holm, over all lines of the table.
+    """
+
+    criterion: str
+    first: str
+    second: str
+    difference: Interval
+    cases: int
+    p_value: float
+    adjusted: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """How much higher a video is rated at a place on the screen than by raters elsewhere."""
+
+    position: int
+    effect: Interval
+    raters: int
+    adjusted: float
+
+
+def without(ratings: Sequence[Rating], raters: Sequence[str]) -> list[Rating]:
+    """The ratings of all others. Raises ``CannotRun`` for a rater who is not there."""
+    if unknown := sorted(set(raters) - {r.rater for r in ratings}):
+        raise CannotRun(f"no rater {', '.join(unknown)} in the ratings")
+    return [r for r in ratings if r.rater not in raters]
+
+
+def qualities(ratings: Sequence[Rating]) -> Qualities:
+    """Each video's quality by P.910 Annex E, one criterion at a time.
+
+    Raises ``CannotRun`` when no answer is a score.
+    """
+    found: dict[str, dict[Seen, float]] = {}
+    for criterion, held in votes(ratings).items():
+        values = annex_e(held.scores).quality
+        found[criterion] = dict(zip(held.videos, values.tolist(), strict=True))
+    if not found:
+        raise CannotRun(f"none of {len(ratings)} answers is a score: there is nothing to analyse")
+    videos = sorted({video for values in found.values() for video in values})
+    every = {v: [values[v] for values in found.values() if v in values] for v in videos}
+    found[ALL] = {video: math.fsum(values) / len(values) for video, values in every.items()}
+    return found
+
+
+def opinions(ratings: Sequence[Rating]) -> list[Opinion]:
+    """The mean opinion scores, by criterion and model; ``all`` last. Cut at 1 and 5."""
+    found = []
+    for criterion, values in qualities(ratings).items():
+        asked = [r for r in ratings if criterion in (r.criterion, ALL)]
+        for model in sorted({video.model for video in values}):
+            cases = _by_case(values, model)
+            mine = [r for r in asked if r.video.model == model]
+            found.append(
+                Opinion(
+                    model=model,
+                    criterion=criterion,
+                    mos=_cut(bootstrap_mean(list(cases.values()))),
+                    cases=len(cases),
+                    videos=sum(map(len, cases.values())),
+                    raters=len({r.rater for r in mine if r.score is not None}),
+                    answers=Counter(r.answer for r in mine),
+                )
+            )
+    return found
+
+
+def differences(ratings: Sequence[Rating]) -> list[Difference]:
+    """Every two models on every criterion and on all, on the cases that both have."""
+    found: list[tuple[str, str, str, list[float], float]] = []
+    for criterion, values in qualities(ratings).items():
+        means = {
+            model: {case: math.fsum(v) / len(v) for case, v in _by_case(values, model).items()}
+            for model in sorted({video.model for video in values})
+        }
+        for first, second in combinations(means, 2):
+            both = sorted(means[first].keys() & means[second].keys())
+            if not both:
+                continue
+            a, b = ([means[model][case] for case in both] for model in (first, second))
+            apart = [x - y for x, y in zip(a, b, strict=True)]
+            found.append((criterion, first, second, apart, paired_permutation(a, b)))
+    adjusted = holm([line[-1] for line in found])
+    return [
+        Difference(
+            criterion=criterion,
+            first=first,
+            second=second,
+            difference=bootstrap_mean([[value] for value in apart]),
+            cases=len(apart),
+            p_value=p_value,
+            adjusted=after,
+        )
+        for (criterion, first, second, apart, p_value), after in zip(found, adjusted, strict=True)
+    ]
+
+
+def positions(ratings: Sequence[Rating]) -> list[Position]:
+    """The effect of the place on the screen; empty when no places are known.
+
+    A score less the mean of what the others gave that video, averaged by rater and place; the rater
+    is the unit drawn anew. The p-values are of no effect, after Holm.
+    """
+    given: dict[tuple[Seen, str], list[int]] = {}
+    for r in ratings:
+        if r.score is not None:
+            given.setdefault((r.video, r.criterion), []).append(r.score)
+    apart: dict[int, dict[str, list[float]]] = {}
+    for r in ratings:
+        scores = given.get((r.video, r.criterion), [])
+        if r.score is not None and r.position is not None and len(scores) > 1:
+            others = (sum(scores) - r.score) / (len(scores) - 1)
+            apart.setdefault(r.position, {}).setdefault(r.rater, []).append(r.score - others)
+    effects = {
+        place: [math.fsum(v) / len(v) for _, v in sorted(raters.items())]
+        for place, raters in sorted(apart.items())
+    }
+    tests = [paired_permutation(means, [0.0] * len(means)) for means in effects.values()]
+    return [
+        Position(
+            position=place,
+            effect=bootstrap_mean([[mean] for mean in means]),
+            raters=len(means),
+            adjusted=after,
+        )
+        for (place, means), after in zip(effects.items(), holm(tests), strict=True)
+    ]
+
+
+def _by_case(values: Mapping[Seen, float], model: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for video in sorted(values):
+        if video.model == model:
+            found.setdefault(video.case, []).append(values[video])
+    return found
+
+
+def _cut(interval: Interval) -> Interval:
+    """Within the scale, which no mean can leave; a quality less a bias may by a little."""
+    low, mean, high = (
+        None if value is None else min(float(MOST), max(float(LEAST), value))
+        for value in (interval.low, interval.mean, interval.high)
+    )
+    assert mean is not None
+    return Interval(low=low, mean=mean, high=high)

@@ -1,0 +1,104 @@
+"""Ratings and weights that cannot say what is asked of them: a message, never a crash."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from a2bench.errors import CannotRun
+from a2bench.scoring import parse
+from a2bench.study.analysis import differences, opinions, positions, qualities
+from a2bench.study.ratings import Answer, Rating, Seen, votes
+from a2bench.study.reliability import alpha, icc2k, screen, split_half
+from a2bench.study.validation import validate
+from a2bench.study.weights import Samples, fit
+from a2bench.study.weights_file import Origin, fitted_recipe, to_toml
+from tests.study_raters import Floats, simulate
+
+
+def analysed(ratings: list[Rating]) -> tuple[float | None, ...]:
+    """Runs all of the analysis; alpha, ICC and split halves of the first criterion."""
+    opinions(ratings), differences(ratings), positions(ratings), screen(ratings)
+    scores = next(iter(votes(ratings).values())).scores
+    return alpha(scores), icc2k(scores), split_half(scores)
+
+
+def test_fault_37_one_rater() -> None:
+    ratings = simulate(cases=3, raters=1, votes=1, clickers=0).ratings
+    assert analysed(ratings) == (None, None, None)
+    assert [one.fault for one in screen(ratings)] == [""]
+    assert positions(ratings) == []
+
+
+def test_fault_37_all_ratings_equal() -> None:
+    ratings = [replace(r, score=3) for r in simulate(cases=3, raters=4, votes=4).ratings]
+    assert analysed(ratings) == (None, None, None)
+    assert {o.mos.mean for o in opinions(ratings)} == {3.0}
+    assert {d.adjusted for d in differences(ratings)} == {1.0}
+    assert {one.fault for one in screen(ratings)} == {"always the same score"}
+
+
+def test_fault_37_one_model_missing() -> None:
+    study = simulate(cases=6, raters=4, votes=4, clickers=0)
+    lost = [r for r in study.ratings if r.video.model != "m3" or r.video.case == "case-000"]
+    found = {o.model: o.cases for o in opinions(lost)}
+    assert found == {"m0": 6, "m1": 6, "m2": 6, "m3": 1}
+    assert {d.cases for d in differences(lost) if d.second == "m3"} == {1}
+    none = [r for r in study.ratings if r.video.model == "m0"]
+    assert differences(none) == []
+
+
+def test_fault_37_no_answer_is_a_score() -> None:
+    ratings = [
+        replace(r, score=None, answer=Answer.CANNOT_PLAY)
+        for r in simulate(cases=1, raters=2, votes=2).ratings
+    ]
+    with pytest.raises(CannotRun, match="none of 24 answers is a score"):
+        qualities(ratings)
+    assert votes(ratings) == {}
+    assert screen(ratings) == []
+
+
+def samples(values: Floats, target: Floats) -> Samples:
+    cases = [Seen(f"c{n // 2}", f"m{n % 2}", 0) for n in range(len(values))]
+    names = tuple(f"x{n}" for n in range(values.shape[1]))
+    return Samples(metrics=names, bounds={}, videos=tuple(cases), values=values, target=target)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("k > n", "10 videos cannot tell 12 weights apart"),
+        ("duplicate", "two of the metrics say the same"),
+        ("constant", "metrics with one value for all videos: 1"),
+        ("negative", "no metric rises with the ratings"),
+        ("equal ratings", "people gave every video the same"),
+    ],
+)
+def test_fault_38_weights_that_cannot_be_told_are_equal_with_the_reason(
+    how: str, reason: str
+) -> None:
+    random = np.random.default_rng(0)
+    values = random.random((10, 12) if how == "k > n" else (40, 3))
+    target = values.sum(axis=1) + random.normal(0, 0.1, len(values))
+    if how == "duplicate":
+        values[:, 2] = values[:, 0]
+    elif how == "constant":
+        values[:, 1] = 0.5
+    elif how == "negative":
+        target = -target
+    elif how == "equal ratings":
+        target = np.full(len(values), 3.0)
+    held = samples(values, target)
+    found = fit(values, target, 0.01)
+    assert set(found.weights) == {1 / values.shape[1]}
+    assert found.reason == reason
+    assert found.slope >= 0
+    result = validate(held)
+    assert result.reason == reason
+    origin = Origin(date="2026-01-02", raters=2, ratings=80, left_out=(), profile="lite")
+    recipe = parse(to_toml(fitted_recipe(held, result, origin)))
+    assert recipe.title == f"equal weights: {reason}"
+    assert set(recipe.weights.values()) == {1 / values.shape[1]}
