@@ -258,8 +258,9 @@ def test_the_vae_learns_and_its_latents_are_standardised(
     assert latents.float().std() == pytest.approx(1, abs=0.15)
 
 
-def test_what_the_vae_learns_is_what_it_decodes() -> None:
-    vae = small.build_vae(SIZES)
+@pytest.mark.parametrize("vae", [{}, {"is_residual": True, "dim_mult": [2, 4, 4]}])
+def test_what_the_vae_learns_is_what_it_decodes(vae: dict[str, Any]) -> None:
+    vae = small.build_vae(replace(SIZES, vae={**SIZES.vae, **vae}))
     latents = 0.1 * torch.randn(1, 4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     decoded = autoencoder.decode(vae, latents).clamp(-1, 1)
     assert torch.allclose(decoded, vae.decode(latents, return_dict=False)[0])
@@ -356,12 +357,39 @@ def test_nothing_to_train_is_refused(tmp_path: Path) -> None:
         training(tmp_path, flow(), trainable=("attn9",))
 
 
+def test_pictures_to_networks_and_again_from_what_is_done(
+    tmp_path: Path, composer: Composer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, few in ((train, "TEXTS", 9), (train, "STATISTICS_CLIPS", 2)):
+        monkeypatch.setattr(module, name, few)
+    monkeypatch.setattr(encoded, "CLIPS_A_FILE", 2)
+    monkeypatch.setattr(train, "_composer", lambda _: composer)
+    steps = {"steps": 2, "batch": 2}
+    flow = {"text_drop": 0.3, "reference_drop": 0.1}
+    config = train.Config(
+        folder=str(tmp_path / "made"),
+        size=(64, 32),
+        networks=vars(SIZES),
+        autoencoder=[{"frames": n, "side_px": 32, "schedule": steps} for n in (1, 5)],
+        stages=[train.Stage(name="short", frames=13, clips=2, schedule=steps, flow=flow)],
+        samples=1,
+        sampling={"steps": 1, "guidance": 1.0, "flow_shift": 3.0},
+    )
+    folder = train.train(config)
+    assert (folder.parent / "short" / "sample-000002.png").is_file()
+    files = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
+    assert len(files) == 4
+    torch.manual_seed(1)  # nothing of the second call is drawn, so this must not matter
+    assert train.train(config) == folder
+    assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == files
+
+
 def test_the_shipped_configuration_is_read(tmp_path: Path) -> None:
     config = train.read(CONFIG)
     assert tuple(config.size) == (224, 128)
-    assert [stage.flow["reference_drop"] for stage in config.stages] == [1.0, 0.1, 0.1]
-    for stage in config.stages:
-        Schedule(**stage.schedule)
+    assert [stage.flow["reference_drop"] for stage in config.stages] == [0.1, 0.1]
+    for schedule in (s["schedule"] for s in (*map(vars, config.stages), *config.autoencoder)):
+        Schedule(**schedule)
     (tmp_path / "bad.toml").write_text("steps = 3\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"bad\.toml"):
         train.read(tmp_path / "bad.toml")

@@ -63,6 +63,7 @@ class Reconstruction:
         edges = sum(
             (drawn.diff(dim=dim) - videos.diff(dim=dim)).abs().mean(dim=(1, 2, 3, 4))
             for dim in (2, 3, 4)
+            if videos.shape[dim] > 1
         )
         spread = latents.mean.float() ** 2 + latents.var.float() - 1 - latents.logvar.float()
         kl = 0.5 * spread.mean(dim=(1, 2, 3, 4))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -55,20 +55,32 @@ class Config:
     """All that decides the result, as the file gives it.
 
     ``folder`` takes all that is made. Videos have ``size`` (width, height). ``samples`` is how many
-    held-out clips are generated at each checkpoint of a stage, with ``sampling``.
+    held-out clips are generated at each checkpoint of a stage, with ``sampling``. ``autoencoder``
+    has the VAE's stages, each a ``schedule``, ``frames`` and arguments of ``Reconstruction``.
+    ``compile`` makes a step faster, after a minute or two and where there is a C++ compiler; its
+    results differ in the last bits.
     """
 
     folder: str
     size: tuple[int, int]
     networks: Mapping[str, Any]
-    autoencoder: Mapping[str, Any]
+    autoencoder: Sequence[Mapping[str, Any]]
     stages: list[Stage]
     pictures: str = ""
     seed: int = 0
     device: str = "cpu"
     threads: int = 0
+    compile: bool = False
     samples: int = 4
     sampling: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How the VAE came to be, on which the clips that it encodes depend."""
+
+    steps: int
+    precision: str
 
 
 def read(path: Path) -> Config:
@@ -76,9 +88,12 @@ def read(path: Path) -> Config:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         table["stages"] = [Stage(**stage) for stage in table.get("stages", [])]
-        return Config(**table)
+        config = Config(**table)
     except (OSError, TypeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
+    if not config.autoencoder:
+        raise UsageError(f"{path}: [[autoencoder]] is missing: the VAE has one stage or more")
+    return config
 
 
 def train(config: Config) -> Path:
@@ -101,13 +116,15 @@ def train(config: Config) -> Path:
 
 
 def _train_stage(
-    config: Config, stage: Stage, composer: Composer, networks: Networks, made: Schedule
+    config: Config, stage: Stage, composer: Composer, networks: Networks, made: Made
 ) -> None:
     """One stage, on clips encoded by the VAE that ``made`` tells."""
     folder, device = Path(config.folder), torch.device(config.device)
     place = folder / f"clips-{stage.frames}-of-vae-{made.steps}"
     with torch.autocast(device.type, torch.bfloat16, enabled=made.precision == "bfloat16"):
         clips = encoded.clips(composer, networks, stage.clips, place)
+    if config.compile:
+        networks.transformer.compile(dynamic=True)
     trained = ("transformer", "text_encoder", "image_encoder")
     objective = FlowMatching(
         networks=nn.ModuleDict({name: getattr(networks, name) for name in trained}),
@@ -135,22 +152,23 @@ def _composer(config: Config) -> Composer:
     return Composer(pictures=found, size=config.size, frames=1, seed=config.seed)
 
 
-def _train_vae(config: Config, composer: Composer, vae: Any) -> Schedule:
+def _train_vae(config: Config, composer: Composer, vae: Any) -> Made:
     """Trains the VAE on parts of clips; then it says how its latents are standardised."""
-    table = dict(config.autoencoder)
-    schedule = Schedule(**table.pop("schedule"))
-    cut = replace(composer, frames=table.pop("frames"))
-    objective = Reconstruction(vae=vae, composer=cut, seed=config.seed, **table)
-    place = Path(config.folder) / "vae"
-    Training(
-        objective=objective,
-        schedule=schedule,
-        folder=place,
-        device=torch.device(config.device),
-    ).run()
+    steps, precision = 0, "float32"
+    for index, stage in enumerate(config.autoencoder):
+        table = dict(stage)
+        schedule = Schedule(**table.pop("schedule"))
+        cut = replace(composer, frames=table.pop("frames"))
+        Training(
+            objective=Reconstruction(vae=vae, composer=cut, seed=config.seed + index, **table),
+            schedule=schedule,
+            folder=Path(config.folder) / f"vae-{cut.frames}",
+            device=torch.device(config.device),
+        ).run()
+        steps, precision = steps + schedule.steps, schedule.precision
     videos = (to_tensor(cut.draw(HELD_OUT + n).video) for n in range(STATISTICS_CLIPS))
     standardise(vae, (video.to(config.device) for video in videos))
-    return schedule
+    return Made(steps=steps, precision=precision)
 
 
 def _tokenizer(folder: Path, texts: Any, vocabulary: int) -> Any:
