@@ -266,6 +266,19 @@ def test_what_the_vae_learns_is_what_it_decodes(vae: dict[str, Any]) -> None:
     assert torch.allclose(decoded, vae.decode(latents, return_dict=False)[0])
 
 
+@torch.no_grad()
+def test_a_vae_begins_with_videos_as_stills() -> None:
+    torch.manual_seed(0)
+    vae = small.build_vae(SIZES).eval()
+    still = torch.rand(1, 3, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    once, often = (
+        vae.encode(video).latent_dist.mean for video in (still, still.expand(1, 3, 9, 32, 32))
+    )
+    assert torch.allclose(often, once.expand_as(often), atol=1e-4)
+    drawn = autoencoder.decode(vae, often)
+    assert torch.allclose(drawn, autoencoder.decode(vae, once).expand_as(drawn), atol=1e-4)
+
+
 def test_encoded_clips_are_kept(tmp_path: Path, composer: Composer, monkeypatch: Any) -> None:
     monkeypatch.setattr(encoded, "CLIPS_A_FILE", 2)
     made = networks()

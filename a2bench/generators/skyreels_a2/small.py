@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from a2bench.compat import ensure_torchvision
 from a2bench.generators.skyreels_a2.weights import Networks
@@ -37,7 +37,8 @@ def build_vae(sizes: Sizes) -> Any:
     """An ``AutoencoderKLWan`` with random weights and latents as they come.
 
     Its first weights let a picture pass: nothing but what changes the size is in the way, and the
-    latents' noise is small. As torch would draw them, all pictures look alike for very long.
+    latents' noise is small. As torch would draw them, all pictures look alike for very long. A video
+    starts out as the stills that it is made of.
     """
     ensure_torchvision()
     from diffusers import AutoencoderKLWan
@@ -49,6 +50,8 @@ def build_vae(sizes: Sizes) -> Any:
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
             module.bias.zero_()  # type: ignore[union-attr]
+        if isinstance(module, nn.Conv3d):
+            _as_stills(module.weight)
     for module in vae.modules():
         if type(module).__name__ == "WanResidualBlock":
             nn.init.zeros_(module.conv2.weight)
@@ -56,6 +59,23 @@ def build_vae(sizes: Sizes) -> Any:
             nn.init.zeros_(module.proj.weight)
     nn.init.constant_(vae.quant_conv.bias[channels:], FIRST_LOG_VARIANCE)
     return vae
+
+
+def _as_stills(weight: Tensor) -> None:
+    """Lets a causal convolution over time see the frame itself alone.
+
+    One over nothing but time makes one frame of two, or two of one: their mean, and twice the same.
+    """
+    outputs, inputs, frames, height, _ = weight.shape
+    weight[:, :, : frames - 1] = 0
+    if frames == 1 or height > 1:
+        return
+    weight.zero_()
+    same = torch.eye(inputs)
+    if outputs == inputs:
+        weight[:, :, 1:, 0, 0] = same[..., None] / 2
+    else:
+        weight[:, :, 2, 0, 0] = same.repeat(outputs // inputs, 1)
 
 
 def build(sizes: Sizes, tokenizer: Any, vae: Any) -> Networks:
