@@ -37,8 +37,8 @@ def build_vae(sizes: Sizes) -> Any:
     """An ``AutoencoderKLWan`` with random weights and latents as they come.
 
     Its first weights let a picture pass: nothing but what changes the size is in the way, and the
-    latents' noise is small. As torch would draw them, all pictures look alike for very long. A video
-    starts out as the stills that it is made of.
+    latents' noise is small. As torch would draw them, all pictures look alike for very long. A
+    video starts out as the stills that it is made of.
     """
     ensure_torchvision()
     from diffusers import AutoencoderKLWan
