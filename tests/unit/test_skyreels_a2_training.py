@@ -258,9 +258,9 @@ def test_the_vae_learns_and_its_latents_are_standardised(
     assert latents.float().std() == pytest.approx(1, abs=0.15)
 
 
-@pytest.mark.parametrize("vae", [{}, {"is_residual": True, "dim_mult": [2, 4, 4]}])
-def test_what_the_vae_learns_is_what_it_decodes(vae: dict[str, Any]) -> None:
-    vae = small.build_vae(replace(SIZES, vae={**SIZES.vae, **vae}))
+@pytest.mark.parametrize("sizes", [{}, {"is_residual": True, "dim_mult": [2, 4, 4]}])
+def test_what_the_vae_learns_is_what_it_decodes(sizes: dict[str, Any]) -> None:
+    vae = small.build_vae(replace(SIZES, vae={**SIZES.vae, **sizes}))
     latents = 0.1 * torch.randn(1, 4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     decoded = autoencoder.decode(vae, latents).clamp(-1, 1)
     assert torch.allclose(decoded, vae.decode(latents, return_dict=False)[0])
