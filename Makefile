@@ -4,15 +4,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STORE ?= runs/open
 
-.PHONY: run test lint typecheck bench install clean
+.PHONY: run test system lint typecheck bench install clean
 
 run: $(VENV)/installed ## the main job: collage on all 50 cases, leaderboard and contact sheet
 	$(BIN)/a2bench run --model collage --suite a2bench-open --store $(STORE)
 	$(BIN)/a2bench leaderboard $(STORE) --out $(STORE)/leaderboard.csv
 	$(BIN)/a2bench sheet $(STORE) --out $(STORE)/sheet.png
 
-test: lint typecheck ## lint, types, and all tests
+test: lint typecheck system ## lint, types, and all tests
 	$(BIN)/python -m pytest
+
+system: ## Debian's browser and database server, which tests of the user study start
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+	    && ls /usr/lib/postgresql/*/bin/postgres >/dev/null \
+	    || { apt-get update -qq && apt-get install -qq -y chromium chromium-driver postgresql; }
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -22,9 +27,10 @@ lint: $(VENV)/installed-dev
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-dev ## seconds a video for decoding, features and each metric; RAFT beside its peer
+bench: $(VENV)/installed-dev system ## seconds a video for decoding, features and each metric; RAFT beside its peer; raters at once
 	$(BIN)/python -m benchmarks.run_loop
 	$(BIN)/python -m benchmarks.raft
+	$(BIN)/python -m benchmarks.study
 
 $(VENV)/installed: pyproject.toml requirements-cpu.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,13 +9,10 @@ from math import fsum
 from pathlib import Path
 from typing import NamedTuple
 
-from a2bench.criteria import LEAST, MOST, criteria
 from a2bench.errors import CannotRun
 from a2bench.leaderboard import Row
 from a2bench.stats import Interval, bootstrap_mean, kendall, spearman
-
-COLUMNS = ("model", "case", "criterion", "score")
-"""Every file of ratings has these; ``seed`` (0) and ``rater`` may be added."""
+from a2bench.study.ratings import read
 
 
 class Rated(NamedTuple):
@@ -50,27 +46,12 @@ class Agreement:
 
 
 def read_ratings(path: Path) -> dict[Rated, list[int]]:
-    """The ratings of a CSV file with a header: one rating a line; an empty score is left out.
-
-    Raises ``CannotRun`` with every fault, by line.
-    """
-    known = {criterion.id for criterion in criteria()}
+    """The scores of a table of ratings (``study.ratings``), which need not name its raters."""
     found: dict[Rated, list[int]] = {}
-    faults: list[str] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if absent := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            raise CannotRun(f"{path}: no column {', '.join(absent)}; it has {reader.fieldnames}")
-        for row in reader:
-            try:
-                rating = _rating(row, known)
-            except ValueError as error:
-                faults.append(f"{path}:{reader.line_num}: {error}")
-                continue
-            if rating is not None:
-                found.setdefault(rating[0], []).append(rating[1])
-    if faults:
-        raise CannotRun("\n".join(faults))
+    for r in read(path, anonymous=True):
+        if r.score is not None:
+            rated = Rated(r.video.model, r.video.case, r.video.seed, r.criterion)
+            found.setdefault(rated, []).append(r.score)
     return found
 
 
@@ -127,20 +108,6 @@ def _agreement(
         exact=sum(equal) / len(equal),
         exact_people=sum(pairs) / len(pairs) if pairs else None,
     )
-
-
-def _rating(row: Mapping[str, str], known: set[str]) -> tuple[Rated, int] | None:
-    if row["criterion"] not in known:
-        raise ValueError(f"no criterion {row['criterion']!r}; known: {', '.join(sorted(known))}")
-    if not (row["score"] or "").strip():
-        return None
-    try:
-        score, seed = int(row["score"]), int(row.get("seed") or 0)
-    except ValueError as error:
-        raise ValueError("score and seed are whole numbers") from error
-    if not LEAST <= score <= MOST:
-        raise ValueError(f"score {score} is not from {LEAST} to {MOST}")
-    return Rated(row["model"], row["case"], seed, row["criterion"]), score
 
 
 def _rounded(score: float) -> int:

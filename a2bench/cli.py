@@ -28,6 +28,7 @@ from a2bench.cli_judge import (
 )
 from a2bench.cli_judge import app as judge_app
 from a2bench.cli_reports import leaderboard, sheet, status, terminal
+from a2bench.cli_study import app as study_app
 from a2bench.cli_suites import app as suites_app
 from a2bench.cli_weights import app as weights_app
 from a2bench.errors import CannotRun, UsageError
@@ -43,6 +44,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
 app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the profile paper.")
 app.add_typer(weights_app, name="weights", help="A comprehensive score fitted to ratings.")
+app.add_typer(study_app, name="study", help="People rate videos, blind and side by side.")
 app.add_typer(judge_app, name="judge", help="What a judge costs, whom it agrees with, its trust.")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]

@@ -2,7 +2,8 @@
 
 A2BenchError
 ├── UsageError             the request cannot be right (exit code 1)
-│   └── UnknownName        no such generator, metric or suite; suggests the nearest
+│   ├── UnknownName        no such generator, metric or suite; suggests the nearest
+│   └── Forbidden          what a rater may not do: another's page, a score of 6 (study/pages)
 ├── CannotRun              the request is right but this machine or store cannot serve it (exit 3)
 │   ├── SuiteError         faults in a suite, all of them, with file, line and field
 │   ├── VideosError        faults in a folder of videos, all of them

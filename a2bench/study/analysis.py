@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+
 from a2bench.criteria import LEAST, MOST
 from a2bench.errors import CannotRun
-from a2bench.stats import Interval, bootstrap_mean, holm, paired_permutation
+from a2bench.stats import Floats, Interval, bootstrap_mean, holm, paired_permutation
 from a2bench.study.annex_e import annex_e
-from a2bench.study.ratings import Answer, Rating, Seen, votes
-
-ALL = "all"
+from a2bench.study.ratings import ALL, Answer, Rating, Seen, votes
 
 Qualities = Mapping[str, Mapping[Seen, float]]
 """The quality of each video on each criterion, and on ``all``: the mean over its criteria."""
@@ -22,11 +22,15 @@ Qualities = Mapping[str, Mapping[Seen, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Opinion:
-    """The mean opinion score of a model on a criterion, 1 to 5; the case is the unit drawn anew."""
+    """The mean opinion score of a model on a criterion, 1 to 5; the case is the unit drawn anew.
+
+    ``plain`` is the mean of the votes as they were given, raters' biases and all.
+    """
 
     model: str
     criterion: str
     mos: Interval
+    plain: float
     cases: int
     videos: int
     raters: int
@@ -37,13 +41,15 @@ class Opinion:
 class Difference:
     """Two models on the cases that both have: mean of first less second, and its p-value.
 
-    ``adjusted`` is the p-value after Holm, over all lines of the table.
+    ``sd`` is the standard deviation of the cases' differences, None for one case; ``adjusted`` the
+    p-value after Holm, over all lines of the table.
     """
 
     criterion: str
     first: str
     second: str
     difference: Interval
+    sd: float | None
     cases: int
     p_value: float
     adjusted: float
@@ -71,31 +77,25 @@ def qualities(ratings: Sequence[Rating]) -> Qualities:
 
     Raises ``CannotRun`` when no answer is a score.
     """
-    found: dict[str, dict[Seen, float]] = {}
-    for criterion, held in votes(ratings).items():
-        values = annex_e(held.scores).quality
-        found[criterion] = dict(zip(held.videos, values.tolist(), strict=True))
-    if not found:
-        raise CannotRun(f"none of {len(ratings)} answers is a score: there is nothing to analyse")
-    videos = sorted({video for values in found.values() for video in values})
-    every = {v: [values[v] for values in found.values() if v in values] for v in videos}
-    found[ALL] = {video: math.fsum(values) / len(values) for video, values in every.items()}
-    return found
+    return _of_videos(ratings, lambda scores: annex_e(scores).quality)
 
 
 def opinions(ratings: Sequence[Rating]) -> list[Opinion]:
     """The mean opinion scores, by criterion and model; ``all`` last. Cut at 1 and 5."""
+    means = _of_videos(ratings, lambda scores: np.nanmean(scores, axis=1))
     found = []
     for criterion, values in qualities(ratings).items():
         asked = [r for r in ratings if criterion in (r.criterion, ALL)]
         for model in sorted({video.model for video in values}):
             cases = _by_case(values, model)
+            plain = _by_case(means[criterion], model)
             mine = [r for r in asked if r.video.model == model]
             found.append(
                 Opinion(
                     model=model,
                     criterion=criterion,
                     mos=_cut(bootstrap_mean(list(cases.values()))),
+                    plain=math.fsum(math.fsum(v) / len(v) for v in plain.values()) / len(plain),
                     cases=len(cases),
                     videos=sum(map(len, cases.values())),
                     raters=len({r.rater for r in mine if r.score is not None}),
@@ -127,6 +127,7 @@ def differences(ratings: Sequence[Rating]) -> list[Difference]:
             first=first,
             second=second,
             difference=bootstrap_mean([[value] for value in apart]),
+            sd=float(np.std(apart, ddof=1)) if len(apart) > 1 else None,
             cases=len(apart),
             p_value=p_value,
             adjusted=after,
@@ -165,6 +166,19 @@ def positions(ratings: Sequence[Rating]) -> list[Position]:
         )
         for (place, means), after in zip(effects.items(), holm(tests), strict=True)
     ]
+
+
+def _of_videos(ratings: Sequence[Rating], value: Callable[[Floats], Floats]) -> Qualities:
+    """A value of each video from its row of votes, and the mean over criteria as ``all``."""
+    found: dict[str, dict[Seen, float]] = {}
+    for criterion, held in votes(ratings).items():
+        found[criterion] = dict(zip(held.videos, value(held.scores).tolist(), strict=True))
+    if not found:
+        raise CannotRun(f"none of {len(ratings)} answers is a score: there is nothing to analyse")
+    videos = sorted({video for values in found.values() for video in values})
+    every = {v: [values[v] for values in found.values() if v in values] for v in videos}
+    found[ALL] = {video: math.fsum(values) / len(values) for video, values in every.items()}
+    return found
 
 
 def _by_case(values: Mapping[Seen, float], model: str) -> dict[str, list[float]]:

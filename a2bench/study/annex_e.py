@@ -8,7 +8,12 @@ import numpy as np
 
 from a2bench.study.ratings import Floats
 
-FLOOR = 12**-0.5
+FLOOR = 0.5
+"""About the inconsistency of the steadiest raters of P.910's own sample (0.45 of 26 raters).
+
+With 5 votes a video (120 videos, 18 raters) simulated raters give qualities that are 0.37 off the
+truth with this floor, 0.42 with one of 0.29, 0.50 with one of 0.1; the plain mean is 0.39 off.
+"""
 FEWEST_VOTES = 5
 
 
@@ -34,10 +39,10 @@ def annex_e(scores: Floats, *, floor: float = FLOOR, most_iterations: int = 1000
     until the qualities move by less than 1e-8: a rater's inconsistency is the standard deviation of
     the residuals; a video's quality is the mean of the votes less their raters' biases, weighted by
     1 / inconsistency²; a rater's bias is the mean residual. Beyond the source, an inconsistency
-    counts as ``floor`` at least, by default what rounding to whole levels makes of a perfect rater
-    (with few votes a video, the model else follows one rater), and that of a rater of fewer than 5
-    votes is that of all together. Raters that share no video, even through others, are compared
-    only as far as their mean biases are equal. Source: ITU-T P.910 (10/2023), Annex E.
+    counts as ``floor`` at least (with few votes a video, the model else follows one rater), and
+    that of a rater of fewer than 5 votes is that of all together. Raters that share no video, even
+    through others, are compared only as far as their mean biases are equal. Source: ITU-T P.910
+    (10/2023), Annex E.
     """
     present = ~np.isnan(scores)
     if not present.any(axis=0).all() or not present.any(axis=1).all():

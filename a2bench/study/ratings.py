@@ -2,10 +2,10 @@
 
 A CSV file with a header, UTF-8. ``rater`` (a pseudonym), ``case``, ``model``, ``criterion`` (an id
 of ``prompts/criteria.toml``) and ``score`` (1 to 5) must be there; ``seed`` (0), ``answer``,
-``position`` (the place on the screen, from 1) and ``time`` (ISO 8601, UTC) may be. ``answer`` is
-``rated``, ``does_not_apply`` or ``cannot_play``; the last two have an empty score. A line with an
-empty score and no answer is a vote that was not given, and is left out. ``a2bench judge agreement``
-reads the same file.
+``position`` (the place on the screen, from 1), ``time`` (ISO 8601, UTC) and ``study`` (the sha256
+of its design) may be. ``answer`` is ``rated``, ``does_not_apply`` or ``cannot_play``; the last two
+have an empty score. A line with an empty score and no answer is a vote that was not given, and is
+left out. ``a2bench judge agreement`` reads the same file, and one without ``rater``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +28,11 @@ from a2bench.text import csv_cell
 
 Floats = NDArray[np.float64]
 
-COLUMNS = ("rater", "case", "model", "seed", "criterion", "score", "answer", "position", "time")
+COLUMNS = (
+    "rater", "case", "model", "seed", "criterion", "score", "answer", "position", "time", "study",
+)  # fmt: skip
+ALL = "all"
+"""In tables: all criteria together."""
 REQUIRED = ("rater", "case", "model", "criterion", "score")
 
 
@@ -59,6 +63,7 @@ class Rating:
     answer: Answer = Answer.RATED
     position: int | None = None
     time: str = ""
+    study: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,29 +75,54 @@ class Votes:
     scores: Floats
 
 
-def read(path: Path) -> list[Rating]:
-    """The ratings of a CSV file, in its order. Raises ``CannotRun`` with every fault, by line."""
+def read(path: Path, *, anonymous: bool = False) -> list[Rating]:
+    """The ratings of a CSV file, in its order. Raises ``CannotRun`` with every fault, by line.
+
+    With ``anonymous`` a line need not say who the rater was; their name is then empty.
+    """
     known = {criterion.id for criterion in criteria()}
-    found: dict[tuple[str, Seen, str], Rating] = {}
+    needed = [name for name in REQUIRED if name != "rater" or not anonymous]
+    found: list[Rating] = []
+    named: set[tuple[str, Seen, str]] = set()
     faults: list[str] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if absent := [name for name in REQUIRED if name not in (reader.fieldnames or ())]:
-            raise CannotRun(f"{path}: no column {', '.join(absent)}; it has {reader.fieldnames}")
-        for row in reader:
-            try:
-                rating = _rating({name: (row.get(name) or "").strip() for name in COLUMNS}, known)
-                if rating is None:
-                    continue
-                key = (rating.rater, rating.video, rating.criterion)
-                if key in found:
-                    raise ValueError(f"{rating.rater} rated this before: keep one line")
-                found[key] = rating
-            except ValueError as error:
-                faults.append(f"{path}:{reader.line_num}: {error}")
+    for number, row in lines(path, COLUMNS, needed):
+        try:
+            rating = _rating(row, known)
+            if rating is None:
+                continue
+            if not rating.rater and not anonymous:
+                raise ValueError("rater is empty")
+            key = (rating.rater, rating.video, rating.criterion)
+            if rating.rater and key in named:
+                raise ValueError(f"{rating.rater} rated this before: keep one line")
+            named.add(key)
+            found.append(rating)
+        except ValueError as error:
+            faults.append(f"{path}:{number}: {error}")
     if faults:
         raise CannotRun("\n".join(faults))
-    return list(found.values())
+    return found
+
+
+def lines(
+    path: Path, columns: Sequence[str], needed: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a CSV file with a header: their number, and the text of each of ``columns``.
+
+    A column that is not there is empty. Raises ``CannotRun`` where a ``needed`` one is not, or when
+    the file is no UTF-8 text.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if absent := [name for name in needed if name not in (reader.fieldnames or ())]:
+                raise CannotRun(
+                    f"{path}: no column {', '.join(absent)}; it has {reader.fieldnames}"
+                )
+            for row in reader:
+                yield reader.line_num, {name: (row.get(name) or "").strip() for name in columns}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CannotRun(f"{path} is no CSV file in UTF-8: {error}") from error
 
 
 def to_csv(ratings: Iterable[Rating]) -> str:
@@ -102,7 +132,8 @@ def to_csv(ratings: Iterable[Rating]) -> str:
     writer.writerow(COLUMNS)
     for r in ratings:
         names = [csv_cell(r.rater), csv_cell(r.video.case), csv_cell(r.video.model)]
-        writer.writerow([*names, r.video.seed, r.criterion, r.score, r.answer, r.position, r.time])
+        answer = [r.criterion, r.score, r.answer, r.position, r.time, csv_cell(r.study)]
+        writer.writerow([*names, r.video.seed, *answer])
     return text.getvalue()
 
 
@@ -126,8 +157,8 @@ def _rating(row: Mapping[str, str], known: set[str]) -> Rating | None:
     """One line; None for a vote that was not given."""
     if not row["score"] and not row["answer"]:
         return None
-    if not all(row[name] for name in ("rater", "case", "model")):
-        raise ValueError("rater, case or model is empty")
+    if not row["case"] or not row["model"]:
+        raise ValueError("case or model is empty")
     if row["criterion"] not in known:
         raise ValueError(f"no criterion {row['criterion']!r}; known: {', '.join(sorted(known))}")
     try:
@@ -147,6 +178,7 @@ def _rating(row: Mapping[str, str], known: set[str]) -> Rating | None:
         answer=answer,
         position=position,
         time=row["time"],
+        study=row["study"],
     )
 
 

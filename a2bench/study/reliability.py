@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from a2bench.stats import Floats
+from a2bench.stats import Floats, Interval
 from a2bench.study.annex_e import annex_e
-from a2bench.study.ratings import Rating, Seen, Votes, votes
+from a2bench.study.ratings import ALL, Rating, Seen, Votes, votes
 
 LEAST_CORRELATION = 0.5
 FEWEST_SHARED = 5
@@ -24,6 +25,23 @@ class Screened:
     shared: int
     correlation: float | None
     fault: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """How far raters agree on a criterion, with 95 % intervals when cases are drawn anew.
+
+    ``votes`` is the mean number of scores a video has; ``alpha`` speaks of one rater, ``icc`` and
+    ``halves`` (``split_half``) of the mean of a video's raters. None where there is no such value.
+    """
+
+    criterion: str
+    videos: int
+    raters: int
+    votes: float
+    alpha: Interval | None
+    icc: Interval | None
+    halves: Interval | None
 
 
 def alpha(scores: Floats) -> float | None:
@@ -51,24 +69,39 @@ def alpha(scores: Floats) -> float | None:
 
 
 def icc2k(scores: Floats) -> float | None:
-    """ICC(2,k): how far the mean of these k raters agrees with that of k others.
+    """ICC(2,k): how far the mean of k raters of a video agrees with that of k others.
 
-    ``(B - E) / (B + (J - E) / n)`` with the mean squares between n videos (B), between raters (J)
-    and residual (E), over the videos that all raters rated. At most 1; negative when videos differ
-    less than chance makes them. None for fewer than two such videos or raters, or when all their
-    votes are equal. Source: Shrout and Fleiss, Psychological Bulletin 86 (1979), case 2.
+    ``V / (V + (R + E) / k)`` with the variances between videos (V), between raters (R) and of the
+    rest (E), and k the harmonic mean of the votes a video has. When all raters rated all videos it
+    is case 2 of Shrout and Fleiss, Psychological Bulletin 86 (1979); else the variances are those
+    of Henderson's method 3 (Biometrics 9, 1953), and k that of ten Hove et al., Psychological
+    Methods 29 (2024). At most 1; negative when videos differ less than chance makes them. None
+    where the votes cannot tell the variances apart, or are all equal.
     """
-    rows = scores[~np.isnan(scores).any(axis=1)]
-    n, k = rows.shape
-    if n < 2 or k < 2:
+    held = ~np.isnan(scores)
+    held, scores = held[:, held.any(axis=0)], scores[:, held.any(axis=0)]
+    held, scores = held[held.any(axis=1)], scores[held.any(axis=1)]
+    videos, raters = held.shape
+    votes_of, count = held.sum(axis=1), int(held.sum())
+    if videos < 2 or raters < 2:
         return None
-    videos, raters, mean = rows.mean(axis=1), rows.mean(axis=0), rows.mean()
-    between = k * float(np.sum((videos - mean) ** 2)) / (n - 1)
-    judges = n * float(np.sum((raters - mean) ** 2)) / (k - 1)
-    residuals = rows - videos[:, None] - raters + mean
-    residual = float(np.sum(residuals**2)) / ((n - 1) * (k - 1))
-    whole = between + (judges - residual) / n
-    return (between - residual) / whole if whole > 0 else None
+    within = scores - np.nanmean(scores, axis=1, keepdims=True)
+    same = np.diag(held.sum(axis=0)) - (held / votes_of[:, None]).T @ held
+    aim = np.nansum(within, axis=0)
+    sizes, axes = np.linalg.eigh(same)
+    told = sizes > 1e-9 * sizes[-1]
+    rank = int(told.sum())  # raters less groups that share no video
+    by_raters = float(np.sum((axes.T @ aim)[told] ** 2 / sizes[told]))
+    freedom = count - videos - rank
+    if freedom < 1 or count <= raters:
+        return None
+    rest = float(np.nansum(within**2)) - by_raters
+    by_videos = float(np.nansum((scores - np.nanmean(scores, axis=0)) ** 2)) - rest
+    e = max(0.0, rest / freedom)
+    v = (by_videos - (videos + rank - raters) * e) / (count - raters)
+    r = (by_raters - rank * e) / (count - videos)
+    whole = v + (r + e) * float(np.mean(1 / votes_of))
+    return v / whole if whole > 1e-12 else None
 
 
 def split_half(scores: Floats, *, splits: int = 100, seed: int = 0) -> float | None:
@@ -79,18 +112,34 @@ def split_half(scores: Floats, *, splits: int = 100, seed: int = 0) -> float | N
     is the highest correlation that any score can be expected to have with these means. None for
     fewer than three videos of two votes, or where the halves do not vary. 0 when r is negative.
     """
-    held = scores[(~np.isnan(scores)).sum(axis=1) > 1]
-    held = held[:, (~np.isnan(held)).any(axis=0)]
+    held = _shared_votes(scores)
     if len(held) < 3:
         return None
-    votes_only = held - annex_e(held).bias
+    return _halves(_nameless(held - annex_e(held).bias), splits, seed)
+
+
+def _shared_votes(scores: Floats) -> Floats:
+    """The videos with two votes or more, and who rated them."""
+    held = scores[(~np.isnan(scores)).sum(axis=1) > 1]
+    shared: Floats = held[:, (~np.isnan(held)).any(axis=0)]
+    return shared
+
+
+def _nameless(held: Floats) -> Floats:
+    """The same votes of each video in as few columns as can be: no longer one a rater."""
+    most = int((~np.isnan(held)).sum(axis=1).max())
+    order = np.argsort(np.isnan(held), axis=1, kind="stable")
+    return np.take_along_axis(held, order, axis=1)[:, :most]
+
+
+def _halves(held: Floats, splits: int, seed: int) -> float | None:
     random, found = np.random.default_rng(seed), []
+    half = (~np.isnan(held)).sum(axis=1, keepdims=True) // 2
     for _ in range(splits):
         order = np.argsort(np.where(np.isnan(held), np.inf, random.random(held.shape)), axis=1)
-        half = (~np.isnan(held)).sum(axis=1, keepdims=True) // 2
         first = np.argsort(order, axis=1) < half
-        a = np.nanmean(np.where(first, votes_only, np.nan), axis=1)
-        b = np.nanmean(np.where(first, np.nan, votes_only), axis=1)
+        a = np.nanmean(np.where(first, held, np.nan), axis=1)
+        b = np.nanmean(np.where(first, np.nan, held), axis=1)
         r = pearson(a, b)
         if r is None:
             return None
@@ -177,19 +226,61 @@ def _constant(ratings: Sequence[Rating]) -> set[str]:
     return {rater for rater, given in scores.items() if len(given) == 1}
 
 
+def overall(ratings: Sequence[Rating]) -> Votes:
+    """The mean of each rater's scores of a video, all criteria together."""
+    given: dict[tuple[Seen, str], list[int]] = {}
+    for rating in ratings:
+        if rating.score is not None:
+            given.setdefault((rating.video, rating.rater), []).append(rating.score)
+    videos = tuple(sorted({video for video, _ in given}))
+    raters = tuple(sorted({rater for _, rater in given}))
+    means = {key: math.fsum(scores) / len(scores) for key, scores in given.items()}
+    rows = [[means.get((video, rater), math.nan) for rater in raters] for video in videos]
+    scores = np.array(rows, np.float64).reshape(len(videos), len(raters))
+    return Votes(videos=videos, raters=raters, scores=scores)
+
+
 def ceiling(ratings: Sequence[Rating]) -> float | None:
     """The highest correlation that a score can be expected to have with the videos' qualities.
 
     The square root of ``split_half`` over the mean of each rater's scores of a video, all criteria
     together. None when that is.
     """
-    given: dict[tuple[Seen, str], list[int]] = {}
-    for rating in ratings:
-        if rating.score is not None:
-            given.setdefault((rating.video, rating.rater), []).append(rating.score)
-    videos = sorted({video for video, _ in given})
-    raters = sorted({rater for _, rater in given})
-    means = {key: math.fsum(scores) / len(scores) for key, scores in given.items()}
-    rows = [[means.get((video, rater), math.nan) for rater in raters] for video in videos]
-    found = split_half(np.array(rows).reshape(len(videos), len(raters)))
+    found = split_half(overall(ratings).scores)
     return None if found is None else math.sqrt(found)
+
+
+def reliabilities(ratings: Sequence[Rating]) -> list[Reliability]:
+    """One line a criterion, and one for ``all`` (the mean of a rater's scores of a video)."""
+    tables = votes(ratings)
+    return [_reliability(name, held) for name, held in (tables | {ALL: overall(ratings)}).items()]
+
+
+def _reliability(criterion: str, held: Votes) -> Reliability:
+    shared = (~np.isnan(held.scores)).sum(axis=1) > 1
+    halves = None
+    if shared.sum() > 2:
+        # the biases are taken off once, not for each draw of cases: each has most of the votes
+        unbiased = _nameless((held.scores - annex_e(held.scores).bias)[shared])
+        videos = tuple(video for video, kept in zip(held.videos, shared, strict=True) if kept)
+        again = over_cases(
+            replace(held, videos=videos, scores=unbiased), partial(_halves, splits=5, seed=0)
+        )
+        halves = _interval(split_half(held.scores), again)
+    given = int((~np.isnan(held.scores)).sum())
+    return Reliability(
+        criterion=criterion,
+        videos=len(held.videos),
+        raters=len(held.raters),
+        votes=given / max(1, len(held.videos)),
+        alpha=_interval(alpha(held.scores), over_cases(held, alpha)),
+        icc=_interval(icc2k(held.scores), over_cases(held, icc2k)),
+        halves=halves,
+    )
+
+
+def _interval(value: float | None, bounds: tuple[float, float] | None) -> Interval | None:
+    if value is None:
+        return None
+    low, high = bounds or (None, None)
+    return Interval(low=low, mean=value, high=high)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from a2bench.criteria import criteria
 from a2bench.errors import CannotRun
 from a2bench.leaderboard import Row
 from a2bench.stats import Floats
-from a2bench.study.ratings import Seen
+from a2bench.study.annex_e import annex_e
+from a2bench.study.ratings import Seen, Votes
 from a2bench.study.reliability import pearson
 
 JUDGE = "judge_"
@@ -33,7 +34,8 @@ class Samples:
     """Rated videos with all metrics: scaled ``values`` (videos x metrics) and human ``target``.
 
     ``judge`` is the mean of the judge's scores of each video, or None; it is compared with, and is
-    no metric. ``left_out`` says which metrics and how many videos are not used.
+    no metric. ``left_out`` says which metrics and how many videos are not used. ``votes`` are the
+    raters' mean scores of each video less their biases (videos x raters, NaN for none), or None.
     """
 
     metrics: tuple[str, ...]
@@ -43,6 +45,7 @@ class Samples:
     target: Floats
     judge: Floats | None = None
     left_out: str = ""
+    votes: Floats | None = None
 
     @property
     def cases(self) -> NDArray[np.str_]:
@@ -51,6 +54,17 @@ class Samples:
     @property
     def models(self) -> NDArray[np.str_]:
         return np.array([video.model for video in self.videos])
+
+    def redrawn(self, random: np.random.Generator) -> Floats:
+        """The target if other raters had come: these, drawn anew. NaN where none of them rated."""
+        if self.votes is None:
+            return self.target
+        raters = self.votes.shape[1]
+        counts = np.bincount(random.integers(raters, size=raters), minlength=raters)
+        total = ~np.isnan(self.votes) @ counts
+        drawn = np.nan_to_num(self.votes) @ counts / np.where(total > 0, total, np.nan)
+        shifted: Floats = self.target + drawn - np.nanmean(self.votes, axis=1)
+        return shifted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +81,29 @@ class Fit:
 
     def predict(self, values: Floats) -> Floats:
         return self.intercept + self.slope * (values @ self.weights)
+
+
+def with_votes(samples: Samples, held: Votes) -> Samples:
+    """The samples with the votes of ``reliability.overall``, in which every video is."""
+    place = {video: row for row, video in enumerate(held.videos)}
+    unbiased = held.scores - annex_e(held.scores).bias
+    return replace(samples, votes=unbiased[[place[video] for video in samples.videos]])
+
+
+def inflation(values: Floats) -> Floats:
+    """The variance inflation factor of each metric: 1 where no others say what it says.
+
+    The diagonal of the inverse of the correlation matrix; infinite where others say it all, NaN
+    with a metric of one value. From about 5 on, how such metrics share weight hangs on chance.
+    """
+    k = values.shape[1]
+    if np.any(np.ptp(values, axis=0) < 1e-9):
+        return np.full(k, np.nan)
+    correlation = np.corrcoef(values, rowvar=False).reshape(k, k)
+    if np.linalg.matrix_rank(correlation) < k:
+        return np.full(k, np.inf)
+    found: Floats = np.diag(np.linalg.inv(correlation)).copy()
+    return found
 
 
 def fit(values: Floats, target: Floats, shrink: float) -> Fit:

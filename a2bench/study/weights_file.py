@@ -11,7 +11,7 @@ import numpy as np
 from a2bench.keys import digest
 from a2bench.scoring import Recipe
 from a2bench.study.validation import Figures, Validated
-from a2bench.study.weights import Samples
+from a2bench.study.weights import Samples, inflation
 from a2bench.types import Json
 
 
@@ -92,9 +92,14 @@ def _figures(samples: Samples, found: Validated, origin: Origin) -> dict[str, Js
         "low": named(found.low),
         "high": named(found.high),
         "within_cases": named(found.within_cases),
+        "inflation": {n: v if np.isfinite(v) else None for n, v in _inflation(samples).items()},
         "unseen_cases": _by_method(found.cases),
         "unseen_models": _by_method(found.models),
     }
+
+
+def _inflation(samples: Samples) -> dict[str, float]:
+    return dict(zip(samples.metrics, inflation(samples.values).tolist(), strict=True))
 
 
 def _by_method(found: Mapping[str, Figures]) -> dict[str, Json]:

@@ -12,6 +12,8 @@ from a2bench.scoring import parse
 from a2bench.study.analysis import differences, opinions, positions, qualities
 from a2bench.study.ratings import Answer, Rating, Seen, votes
 from a2bench.study.reliability import alpha, icc2k, screen, split_half
+from a2bench.study.report import report
+from a2bench.study.signals import verdicts
 from a2bench.study.validation import validate
 from a2bench.study.weights import Samples, fit
 from a2bench.study.weights_file import Origin, fitted_recipe, to_toml
@@ -59,6 +61,35 @@ def test_fault_37_no_answer_is_a_score() -> None:
         qualities(ratings)
     assert votes(ratings) == {}
     assert screen(ratings) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "note"),
+    [
+        ("one rater", "one rater: nothing tells how far others would agree"),
+        ("all equal", "every score is 3: agreement is not defined, no model differs"),
+        ("one model", "one model: there is nothing to compare it with"),
+        ("one video", "no position is known of videos that several raters rated"),
+    ],
+)
+def test_fault_37_the_report_says_what_it_cannot_tell(how: str, note: str) -> None:
+    raters = 1 if how == "one rater" else 4
+    ratings = simulate(cases=3, raters=raters, votes=raters, clickers=0).ratings
+    if how == "all equal":
+        ratings = [replace(r, score=3) for r in ratings]
+    elif how == "one model":
+        ratings = [r for r in ratings if r.video.model == "m0"]
+    elif how == "one video":
+        ratings = ratings[:1]
+    found = report(ratings)
+    assert any(text.startswith(note) for text in found.notes)
+    assert {sheet.name: bool(sheet.rows) for sheet in found.sheets}["mos"]
+
+
+def test_fault_37_no_gold_page_was_asked() -> None:
+    ratings = simulate(cases=6, raters=4, votes=4, clickers=0).ratings
+    assert all(v.gold == (0, 0) and v.gold.share is None for v in verdicts(ratings))
+    assert all(not v.reasons for v in verdicts(ratings))
 
 
 def samples(values: Floats, target: Floats) -> Samples:

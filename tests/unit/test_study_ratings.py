@@ -10,8 +10,8 @@ import pytest
 from a2bench.agreement import Rated
 from a2bench.agreement import read_ratings as judge_reads
 from a2bench.errors import CannotRun
-from a2bench.study.analysis import ALL, differences, opinions, positions, qualities, without
-from a2bench.study.ratings import COLUMNS, Answer, Rating, Seen, read, to_csv, votes
+from a2bench.study.analysis import differences, opinions, positions, qualities, without
+from a2bench.study.ratings import ALL, COLUMNS, Answer, Rating, Seen, read, to_csv, votes
 from a2bench.study.reliability import screen
 from tests.study_raters import CRITERIA, Study, simulate
 

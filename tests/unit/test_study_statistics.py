@@ -9,9 +9,9 @@ import pytest
 
 from a2bench.errors import CannotRun
 from a2bench.study.annex_e import annex_e
-from a2bench.study.ratings import Seen, Votes
-from a2bench.study.reliability import alpha, icc2k, over_cases, split_half
-from tests.study_raters import Floats, matrix
+from a2bench.study.ratings import ALL, Seen, Votes
+from a2bench.study.reliability import alpha, icc2k, over_cases, reliabilities, split_half
+from tests.study_raters import CRITERIA, Floats, matrix, simulate
 
 GOLDEN = json.loads(Path("tests/golden/ratings.json").read_text())
 
@@ -39,14 +39,51 @@ def test_alpha_and_icc_are_those_of_public_packages(golden: dict[str, object]) -
     assert isinstance(texts, list)
     scores = matrix(texts)
     assert alpha(scores) == pytest.approx(golden["alpha"], abs=1e-12)
-    assert icc2k(scores) == pytest.approx(golden["icc2k"], abs=1e-9)
+    whole = scores[~np.isnan(scores).any(axis=1)]  # the package leaves out videos with a hole
+    assert icc2k(whole) == pytest.approx(golden["icc2k"], abs=1e-9)
+
+
+def test_icc_of_incomplete_votes_is_what_they_were_drawn_from() -> None:
+    found = []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        scores = random.normal(0, 1, (60, 1)) + random.normal(0, 0.5, (1, 12))
+        scores = scores + random.normal(0, 0.8, (60, 12))
+        for video in range(60):
+            scores[video, random.permutation(12)[4 if video % 3 else 2 :]] = np.nan
+        value = icc2k(scores)
+        assert value is not None
+        found.append(value)
+    raters = 1 / np.mean([1 / (4 if video % 3 else 2) for video in range(60)])
+    assert np.mean(found) == pytest.approx(1 / (1 + (0.25 + 0.64) / raters), abs=0.02)
+
+
+@pytest.mark.parametrize("raters", [[[1, 0], [0, 1]], [[1, 1], [1, 0]]])
+def test_icc_is_none_where_votes_cannot_tell_raters_from_videos(raters: list[list[int]]) -> None:
+    scores = np.where(np.array(raters) == 1, [[1.0, 2.0], [4.0, 5.0]], np.nan)
+    assert icc2k(scores) is None
+
+
+def test_reliabilities_have_a_line_a_criterion_and_intervals_that_hold_the_values() -> None:
+    found = reliabilities(simulate(cases=20, clickers=0).ratings)
+    assert [one.criterion for one in found] == [*sorted(CRITERIA), ALL]
+    for one in found:
+        assert (one.videos, one.votes) == (80, 5.0)
+        for figure in (one.alpha, one.icc, one.halves):
+            assert figure is not None
+            assert figure.low is not None
+            assert figure.high is not None
+            assert figure.low < figure.mean < figure.high
+    assert found[-1].alpha is not None
+    assert found[0].alpha is not None
+    assert found[-1].alpha.mean > found[0].alpha.mean
 
 
 @pytest.mark.parametrize("golden", GOLDEN["annex_e"])
 def test_annex_e_is_the_reference_implementation_on_its_sample(
     golden: dict[str, list[float]],
 ) -> None:
-    found = annex_e(matrix([str(text) for text in golden["votes"]]))
+    found = annex_e(matrix([str(text) for text in golden["votes"]]), floor=0.1)
     assert found.quality == pytest.approx(golden["mos_j"], abs=1e-6)
     assert found.error == pytest.approx(golden["sos_j"], abs=1e-6)
     assert found.bias == pytest.approx(golden["bias_i"], abs=1e-6)

@@ -12,8 +12,8 @@ from a2bench.errors import CannotRun
 from a2bench.leaderboard import collect, table
 from a2bench.scoring import load_recipe, parse, scored
 from a2bench.store import RunStore
-from a2bench.study.analysis import ALL, qualities, without
-from a2bench.study.ratings import Rating, Seen, to_csv
+from a2bench.study.analysis import qualities, without
+from a2bench.study.ratings import ALL, Rating, Seen, Votes, to_csv
 from a2bench.study.reliability import ceiling, screen
 from a2bench.study.validation import (
     Validated,
@@ -23,8 +23,17 @@ from a2bench.study.validation import (
     held_out,
     stability,
     validate,
+    with_bounds,
 )
-from a2bench.study.weights import Samples, best_single, collect_samples, equal, fit
+from a2bench.study.weights import (
+    Samples,
+    best_single,
+    collect_samples,
+    equal,
+    fit,
+    inflation,
+    with_votes,
+)
 from a2bench.study.weights_file import Origin, fitted_recipe, to_toml
 from tests.fakes import Level, Misbehaves
 from tests.makers import make_suite
@@ -188,11 +197,57 @@ def test_figures_with_known_answers() -> None:
     perfect = figures(samples, samples.target)
     assert (perfect.pairs, perfect.rmse) == (1.0, 0.0)
     assert perfect.kendall == pytest.approx(1.0)
+    assert perfect.models == pytest.approx(1.0)
     wrong = figures(samples, -samples.target)
     assert wrong.pairs == 0.0
     assert wrong.spearman == pytest.approx(-1.0)
     same = figures(samples, np.zeros(12))
-    assert (same.pairs, same.pearson) == (0.5, None)
+    assert (same.pairs, same.pearson, same.models) == (0.5, None, None)
+
+
+def test_metrics_that_say_the_same_have_a_large_inflation_factor() -> None:
+    random = np.random.default_rng(0)
+    a, b, noise = random.normal(0, 1, (3, 400))
+    close = inflation(np.stack([a, b, a + 0.2 * noise], axis=1))
+    r = np.corrcoef(a, a + 0.2 * noise)[0, 1]
+    assert close == pytest.approx([1 / (1 - r**2), 1.0, 1 / (1 - r**2)], rel=0.02)
+    assert inflation(np.stack([a, a], axis=1)).tolist() == [np.inf, np.inf]
+    assert inflation(a[:, None]).tolist() == [1.0]
+    assert np.isnan(inflation(np.stack([a, np.ones(400)], axis=1))).all()
+
+
+def test_bounds_hold_the_figures_and_are_wider_when_raters_are_drawn_too() -> None:
+    samples = planted(cases=30)
+    predicted = samples.target + np.random.default_rng(0).normal(0, 0.5, len(samples.target))
+    alone = with_bounds(samples, predicted)
+    people = np.random.default_rng(1).normal(0, 1.0, (len(samples.target), 5))
+    videos = samples.videos
+    shuffled = tuple(reversed(videos))
+    scores = samples.target[::-1, None] + people
+    held = Votes(videos=shuffled, raters=tuple("abcde"), scores=scores)
+    rated = with_votes(samples, held)
+    both = with_bounds(rated, predicted)
+    assert rated.redrawn(np.random.default_rng(0)) != pytest.approx(samples.target)
+    assert samples.redrawn(np.random.default_rng(0)) is samples.target
+    for name in ("pearson", "pairs"):
+        value = getattr(alone, name)
+        low, high = (getattr(alone, f"{name}_{end}") for end in ("low", "high"))
+        assert low < value < high
+        assert getattr(both, f"{name}_low") < low
+    narrow, wide = (np.subtract(*stability(s, resamples=100)[::-1]) for s in (samples, rated))
+    assert wide.sum() > narrow.sum()
+
+
+def test_a_video_that_no_drawn_rater_rated_is_not_counted() -> None:
+    samples = planted(cases=10)
+    votes = np.full((40, 2), np.nan)
+    votes[:20, 0] = samples.target[:20]
+    votes[20:, 1] = samples.target[20:]
+    half = replace(samples, votes=votes)
+    gone = {int(np.isnan(half.redrawn(np.random.default_rng(n))).sum()) for n in range(20)}
+    assert gone == {0, 20}
+    low, high = stability(half, resamples=50)
+    assert np.isfinite([low, high]).all()
 
 
 def test_the_best_single_metric_is_found() -> None:
