@@ -1,0 +1,48 @@
+"""A study that is served, as `a2bench study serve` does it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from a2bench.study.database import Database
+from a2bench.study.folder import open_study
+from tests.app.study import make_study
+
+TABLE = Path(__file__).parents[2] / "leaderboards" / "skyreels-a2-table-1.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A running server, its study, and a view of its database."""
+
+    base: str
+    folder: Path
+    database: Database
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("screen") / "study"
+    make_study(folder)
+    command = [sys.executable, "-m", "a2bench", "study", "serve", str(folder), "--port", "0"]
+    command += ["--leaderboard", str(TABLE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        database = open_study(folder)
+        try:
+            assert first.startswith("raters: http://localhost:"), first
+            base = first.split()[1]
+            yield Site(base=base, folder=folder, database=database, process=process)
+        finally:
+            database.close()
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=20)
