@@ -170,7 +170,8 @@ def _raters() -> Any:
     a, r, e = t.assignment.c, t.rating.c, t.event.c
     mine = a.rater_id == t.rater.c.id
     pages = select(func.count(a.done_at)).where(mine)
-    rated = select(func.count()).select_from(t.rating.join(t.assignment)).where(mine)
+    first = r.revision == 1  # each answered question has one
+    rated = select(func.count()).select_from(t.rating.join(t.assignment)).where(mine, first)
     spent = select(func.coalesce(func.sum(r.elapsed_ms), 0)).select_from(
         t.rating.join(t.assignment)
     )

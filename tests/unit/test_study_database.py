@@ -125,6 +125,7 @@ def test_a_new_answer_is_a_revision_and_the_same_one_is_not(database: Database) 
         ("video_quality", 0): Vote(criterion="video_quality", slot=0, answer=Answer.CANNOT_PLAY),
         ("face_consistency", 0): vote,
     }
+    assert records.progress(database).raters[0].answers == 2
     with pytest.raises(Forbidden, match="6 questions"):
         database.finish(rater, page.assignment)
 
