@@ -94,6 +94,7 @@ GENERATORS: Registry[Generator] = Registry(
         "noise": "a2bench.generators.controls:Noise",
         "restaged": "a2bench.generators.controls:Restaged",
         "skyreels-a2": "a2bench.generators.skyreels_a2.generator:SkyReelsA2",
+        "skyreels-a2-tiny": "a2bench.generators.skyreels_a2.tiny:SkyReelsA2Tiny",
         "still": "a2bench.generators.controls:Still",
         "stuttered": "a2bench.generators.controls:Stuttered",
         "swapped": "a2bench.generators.controls:Swapped",

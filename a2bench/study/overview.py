@@ -6,7 +6,7 @@ from typing import Any
 
 from a2bench.stats import Interval
 from a2bench.study.records import Progress
-from a2bench.study.report import Cell, Sheet
+from a2bench.study.report import Sheet, shown
 from a2bench.types import Json
 
 
@@ -31,7 +31,7 @@ def shown_rows(sheet: Sheet) -> list[dict[str, Json]]:
     """The rows of a table for reading: an interval is ``3.42 [3.10, 3.75]``, no value a dash."""
     return [
         {
-            name.replace("_", " "): _shown(name, cell)
+            name.replace("_", " "): shown(name, cell)
             for name, cell in zip(sheet.columns, row, strict=True)
         }
         for row in sheet.rows
@@ -50,14 +50,3 @@ def opinion_rows(sheet: Sheet) -> list[dict[str, Json]]:
             words = {"criterion": str(cell["criterion"]), "model": str(cell["model"])}
             found.append({**words, "mean": mos.mean, "low": low, "high": high})
     return found
-
-
-def _shown(column: str, cell: Cell) -> str:
-    if cell is None:
-        return "–"
-    if isinstance(cell, Interval):
-        bounds = "" if cell.low is None else f" [{cell.low:.2f}, {cell.high:.2f}]"
-        return f"{cell.mean:.2f}{bounds}"
-    if isinstance(cell, float):
-        return f"{cell:.3f}" if column in ("p", "p_holm") else f"{cell:.2f}"
-    return str(cell)
