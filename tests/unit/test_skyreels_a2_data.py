@@ -113,6 +113,16 @@ def test_a_clip_follows_from_its_number_alone(folder: Path, nothing: Benchmark) 
     assert not np.array_equal(first.video, one.draw(9).video)
 
 
+def test_objects_can_be_larger(folder: Path, nothing: Benchmark) -> None:
+    alone = replace(composer(folder, nothing, frames=1), mixes=(("object",),), shares=(1,))
+    usual, large = (
+        np.count_nonzero((replace(alone, object_size=size).draw(0).video != 128).any(axis=-1))
+        for size in (1, 1.4)
+    )
+    assert usual > 0
+    assert large == pytest.approx(1.4**2 * usual, rel=0.15)
+
+
 def test_references_stand_in_the_order_of_the_model(folder: Path, nothing: Benchmark) -> None:
     drawn = [composer(folder, nothing, frames=1).draw(number) for number in range(30)]
     orders = {tuple(one.role for one in triplet.references) for triplet in drawn}

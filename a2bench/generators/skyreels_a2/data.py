@@ -114,13 +114,15 @@ class Plan:
 class Composer:
     """Draws clips of ``size`` (width, height) and ``frames``, each from its number alone.
 
-    ``mixes`` says which roles a clip shows, and ``shares`` how often.
+    ``mixes`` says which roles a clip shows, and ``shares`` how often. Objects are ``object_size``
+    times as large as their place says.
     """
 
     pictures: Sequence[Picture]
     size: tuple[int, int]
     frames: int
     seed: int = 0
+    object_size: float = 1.0
     mixes: Sequence[Sequence[Role]] = (
         ("character", "object", "background"),
         ("object", "background"),
@@ -157,7 +159,8 @@ class Composer:
             cutout = np.ascontiguousarray(cutout[:, ::-1]) if mirrored else cutout
             place = PLACES[one.role][taken[one.role]]
             taken[one.role] += 1
-            _add(video, cutout, _jittered(place, random), motion)
+            size = self.object_size if one.role == "object" else 1.0
+            _add(video, cutout, _jittered(place, random, size), motion)
             references.append(Reference(role=one.role, image=_on_white(cutout)))
         rounded = np.clip(video, 0, 255).round().astype(np.uint8)
         return Triplet(references=tuple(references), prompt=plan.prompt, video=rounded)
@@ -199,13 +202,13 @@ def _add(video: Floats, cutout: Video, place: Place, motion: Motion) -> None:
         frame += drawn[..., :3]
 
 
-def _jittered(place: Place, random: np.random.Generator) -> Place:
+def _jittered(place: Place, random: np.random.Generator, size: float) -> Place:
     right, down, larger = random.uniform(-JITTER, JITTER, 3)
     return Place(
         x=place.x + right,
         y=place.y + down,
-        high=place.high * (1 + 2 * larger),
-        wide=place.wide * (1 + 2 * larger),
+        high=size * place.high * (1 + 2 * larger),
+        wide=size * place.wide * (1 + 2 * larger),
     )
 
 

@@ -40,7 +40,8 @@ HELD_OUT = 10_000_000
 class Stage:
     """A stage of the transformer: on how many clips of how many frames, how long, and on what.
 
-    ``schedule`` and ``flow`` are the arguments of ``Schedule`` and ``FlowMatching``.
+    ``schedule`` and ``flow`` are the arguments of ``Schedule`` and ``FlowMatching``, and
+    ``object_size`` one of ``Composer``.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Stage:
     clips: int
     schedule: Mapping[str, Any]
     flow: Mapping[str, Any]
+    object_size: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,8 @@ def train(config: Config) -> Path:
     tokenizer = _tokenizer(folder / "tokenizer", texts, sizes.vocabulary)
     networks = small.build(sizes, tokenizer, vae.eval())
     for stage in config.stages:
-        _train_stage(config, stage, replace(composer, frames=stage.frames), networks, made)
+        clips = replace(composer, frames=stage.frames, object_size=stage.object_size)
+        _train_stage(config, stage, clips, networks, made)
     small.save(networks, folder / "model", torch.bfloat16)
     return folder / "model"
 
@@ -120,7 +123,7 @@ def _train_stage(
 ) -> None:
     """One stage, on clips encoded by the VAE that ``made`` tells."""
     folder, device = Path(config.folder), torch.device(config.device)
-    place = folder / f"clips-{stage.frames}-of-vae-{made.steps}"
+    place = folder / f"clips-{stage.name}-of-vae-{made.steps}"
     with torch.autocast(device.type, torch.bfloat16, enabled=made.precision == "bfloat16"):
         clips = encoded.clips(composer, networks, stage.clips, place)
     if config.compile:
