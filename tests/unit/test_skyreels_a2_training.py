@@ -400,7 +400,7 @@ def test_pictures_to_networks_and_again_from_what_is_done(
 def test_the_shipped_configuration_is_read(tmp_path: Path) -> None:
     config = train.read(CONFIG)
     assert tuple(config.size) == (224, 128)
-    assert [stage.flow["reference_drop"] for stage in config.stages] == [0.1, 0.1]
+    assert [stage.flow["reference_drop"] for stage in config.stages] == [0.1, 0.1, 0.1]
     for schedule in (s["schedule"] for s in (*map(vars, config.stages), *config.autoencoder)):
         Schedule(**schedule)
     (tmp_path / "bad.toml").write_text("steps = 3\n", encoding="utf-8")
