@@ -100,9 +100,14 @@ def serve(
         config = uvicorn.Config(
             app, log_level="warning", ws_ping_interval=30, timeout_graceful_shutdown=STOP_S
         )
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                tell(_address(what, host, bound))  # from here on Ctrl-C is handled
+
         with suppress(KeyboardInterrupt):
-            tell(_address(what, host, bound))
-            uvicorn.Server(config).run(sockets=[listener])
+            Server(config).run(sockets=[listener])
 
 
 def _routes(what: Served, database_url: str) -> list[BaseRoute]:
