@@ -154,6 +154,9 @@ def test_roles_count_and_not_places(tmp_path: Path) -> None:
     assert [reference.role for reference in read] == list(ROLES)
     assert read[2].image.size == (64, 48)
     assert read[1].image.size == (20, 24)  # what is transparent is cut away
+    wide = read_references(case, frames=81, margin=0.5)
+    assert [reference.image.size for reference in wide[1:]] == [(30, 36), (64, 48)]
+    assert wide[1].image.crop((5, 6, 25, 30)).tobytes() == read[1].image.tobytes()
     subject.putpixel((60, 60), (255, 0, 0, 255))
     subject.save(case.elements[1].image)
     green = read_references(case, frames=81)[1].image
@@ -336,6 +339,7 @@ def test_out_of_memory_is_told_with_what_to_do(
         ({"frames": 80}, r"frames 80: use 4 n \+ 1"),
         ({"steps": 0}, "steps and processes must be 1 or more"),
         ({"processes": 0}, "steps and processes must be 1 or more"),
+        ({"margin": -0.5}, "margin -0.5: use a share of the subject"),
         ({"dtype": "int4"}, "dtype 'int4': use bfloat16, float16, float32"),
         ({"offload": "disk"}, "offload 'disk': use none, model, sequential"),
         ({"quantise": "int4"}, "quantise 'int4': use none, int8, float8"),

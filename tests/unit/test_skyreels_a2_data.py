@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from a2bench.errors import CannotRun
 from a2bench.generators.skyreels_a2 import clips, data, pictures
+from a2bench.generators.skyreels_a2.conditioning import letterbox
 from a2bench.generators.skyreels_a2.data import MOTIONS, PLACES, Composer
 from a2bench.generators.skyreels_a2.pictures import Benchmark
 from a2bench.metrics.extractors.grounding import GroundingDino
@@ -113,14 +114,20 @@ def test_a_clip_follows_from_its_number_alone(folder: Path, nothing: Benchmark) 
     assert not np.array_equal(first.video, one.draw(9).video)
 
 
-def test_objects_can_be_larger(folder: Path, nothing: Benchmark) -> None:
-    alone = replace(composer(folder, nothing, frames=1), mixes=(("object",),), shares=(1,))
-    usual, large = (
-        np.count_nonzero((replace(alone, object_size=size).draw(0).video != 128).any(axis=-1))
-        for size in (1, 1.4)
+def test_what_stands_still_is_its_reference_moved_by_whole_latents(
+    folder: Path, nothing: Benchmark
+) -> None:
+    alone = replace(
+        composer(folder, nothing, frames=1), size=(224, 128), mixes=(("object",),), shares=(1,)
     )
-    assert usual > 0
-    assert large == pytest.approx(1.4**2 * usual, rel=0.15)
+    numbers = [n for n in range(40) if alone.plan(n).motions[0].words == "stays still"]
+    triplet = alone.draw(numbers[0])
+    page = np.asarray(letterbox(triplet.references[0].image, 224, 128)).astype(int)
+    seen, shown = (page != 255).any(axis=-1), (triplet.video[0] != 128).any(axis=-1)
+    assert np.count_nonzero(np.roll(seen, 48, axis=1) != shown) < 0.05 * np.count_nonzero(seen)
+    inside = np.roll(seen, 48, axis=1) & shown
+    apart = np.abs(np.roll(page, 48, axis=1) - triplet.video[0])[inside]
+    assert np.mean(apart) < 4
 
 
 def test_references_stand_in_the_order_of_the_model(folder: Path, nothing: Benchmark) -> None:

@@ -22,7 +22,8 @@ class Reconstruction:
     ``loss = mean |x - x'| + edge_weight mean |dx - dx'| + kl_weight KL``, where ``d`` are the
     differences of neighbours in a row, a column and time, without which edges come out soft. An
     example is a square of ``side_px`` of a clip or, in ``reference_share`` of them, of its
-    references as leading frames.
+    references as leading frames. ``latent_noise`` is a deviation of the draw beyond the encoder's
+    own: it teaches the decoder to put up with latents that a transformer made.
     """
 
     vae: Any
@@ -31,6 +32,7 @@ class Reconstruction:
     reference_share: float = 0.3
     edge_weight: float = 0.5
     kl_weight: float = 1e-4
+    latent_noise: float = 0.0
     seed: int = 0
 
     @cached_property
@@ -58,7 +60,8 @@ class Reconstruction:
         device = next(self.vae.parameters()).device
         videos, noise = (torch.stack(parts).to(device) for parts in zip(*examples, strict=True))
         latents = self.vae.encode(videos).latent_dist
-        drawn = decode(self.vae, latents.mean + latents.std * noise).float()
+        deviation = (latents.var + self.latent_noise**2).sqrt()
+        drawn = decode(self.vae, latents.mean + deviation * noise).float()
         apart = (drawn - videos).abs().mean(dim=(1, 2, 3, 4))
         edges = sum(
             (drawn.diff(dim=dim) - videos.diff(dim=dim)).abs().mean(dim=(1, 2, 3, 4))

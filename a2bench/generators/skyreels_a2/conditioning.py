@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from a2bench.errors import GeneratorError
-from a2bench.generators.cutout import cut_out, load
+from a2bench.generators.cutout import Rgba, cut_out, load
 from a2bench.types import ROLES, Case, Element, Role
 
 MAX_REFERENCES = 4
@@ -63,11 +63,12 @@ class Conditions:
         return torch.cat([mask(latents, self.references), latents], dim=1)
 
 
-def read_references(case: Case, *, frames: int) -> tuple[Reference, ...]:
+def read_references(case: Case, *, frames: int, margin: float = 0) -> tuple[Reference, ...]:
     """The references of a case in the order that the model was trained on, whatever theirs is.
 
-    Characters, then objects, both cut out; then backgrounds. Raises ``GeneratorError`` when there
-    is none, are more than four or too many for ``frames``, or one is too small.
+    Characters, then objects, both cut out, with a ``margin``; then backgrounds. Raises
+    ``GeneratorError`` when there is none, are more than four or too many for ``frames``, or one is
+    too small.
     """
     count = len(case.elements)
     if not 1 <= count <= MAX_REFERENCES:
@@ -79,10 +80,10 @@ def read_references(case: Case, *, frames: int) -> tuple[Reference, ...]:
             f"{case.id}: {count} references need more than {STRIDE_FRAMES * count} frames, "
             f"not {frames}"
         )
-    return tuple(_read(element) for role in ROLES for element in case.of(role))
+    return tuple(_read(element, margin) for role in ROLES for element in case.of(role))
 
 
-def _read(element: Element) -> Reference:
+def _read(element: Element, margin: float) -> Reference:
     image = load(element.image, "RGB")
     if min(image.size) < MIN_SIDE_PX:
         size = f"{image.width}x{image.height}"
@@ -91,10 +92,16 @@ def _read(element: Element) -> Reference:
         )
     if element.role == "background":
         return Reference(role=element.role, image=image)
-    subject = Image.fromarray(cut_out(element))
-    page = Image.new("RGB", subject.size, "white")
-    page.paste(subject, mask=subject.getchannel("A"))
-    return Reference(role=element.role, image=page)
+    return Reference(role=element.role, image=on_white(cut_out(element), margin))
+
+
+def on_white(subject: Rgba, margin: float) -> Image.Image:
+    """A cut-out subject on a white page that is larger by a share ``margin``, half on each side."""
+    cut = Image.fromarray(subject)
+    aside, above = (round(side * margin / 2) for side in cut.size)
+    page = Image.new("RGB", (cut.width + 2 * aside, cut.height + 2 * above), "white")
+    page.paste(cut, (aside, above), mask=cut.getchannel("A"))
+    return page
 
 
 def letterbox(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from a2bench.generators.skyreels_a2.conditioning import Reference
+from a2bench.generators.skyreels_a2.conditioning import Reference, on_white
 from a2bench.generators.skyreels_a2.pictures import Picture
 from a2bench.types import ROLES, Role
 
@@ -29,7 +29,9 @@ SCENE_LONG_PX = 1024
 SUBJECT_LONG_PX = 384
 SMALLEST_CROP = 0.4
 """The smallest share of a scene's width that a view of it shows."""
-JITTER = 0.04
+MARGIN = 1 / 3
+"""The white around a subject in its reference, as a share of its size, half on each side."""
+LARGEST_ZOOM = 0.05
 SEEN_ALPHA = 12
 
 
@@ -50,37 +52,33 @@ class Motion:
 
 MOTIONS = (
     Motion(words="stays still"),
-    Motion(words="moves to the right", right=0.12),
-    Motion(words="moves to the left", right=-0.12),
-    Motion(words="rises", down=-0.14),
-    Motion(words="sinks", down=0.14),
-    Motion(words="comes nearer", larger=0.2),
-    Motion(words="goes away", larger=-0.2),
-    Motion(words="sways", turns=12),
+    Motion(words="moves to the right", right=0.06),
+    Motion(words="moves to the left", right=-0.06),
+    Motion(words="rises", down=-0.08),
+    Motion(words="sinks", down=0.08),
+    Motion(words="comes nearer", larger=0.1),
+    Motion(words="goes away", larger=-0.1),
+    Motion(words="sways", turns=5),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a subject is in the middle of its motion: centre and size in shares of the frame.
-
-    ``high`` is its largest height, ``wide`` its largest width.
-    """
+    """The centre of a subject in the middle of its motion, in shares of the frame."""
 
     x: float
     y: float
-    high: float
-    wide: float
 
 
 PLACES: dict[Role, tuple[Place, ...]] = {
-    "character": (Place(x=0.3, y=0.55, high=0.9, wide=0.5),),
-    "object": (
-        Place(x=0.72, y=0.6, high=0.6, wide=0.42),
-        Place(x=0.5, y=0.25, high=0.4, wide=0.25),
-    ),
+    "character": (Place(x=2 / 7, y=5 / 8),),
+    "object": (Place(x=5 / 7, y=1 / 2), Place(x=2 / 7, y=1 / 2)),
 }
-"""The places of a role's subjects in turn: one layout is what little training can learn."""
+"""The places of a role's subjects in turn: one layout is what little training can learn.
+
+Each subject is as large as the frame of its reference shows it. At 224x128 it is moved by whole
+latents, which are 16 pixels wide, so that what stands still is a copy of the reference's latents.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,24 +112,20 @@ class Plan:
 class Composer:
     """Draws clips of ``size`` (width, height) and ``frames``, each from its number alone.
 
-    ``mixes`` says which roles a clip shows, and ``shares`` how often. Objects are ``object_size``
-    times as large as their place says.
+    ``mixes`` says which roles a clip shows, and ``shares`` how often.
     """
 
     pictures: Sequence[Picture]
     size: tuple[int, int]
     frames: int
     seed: int = 0
-    object_size: float = 1.0
     mixes: Sequence[Sequence[Role]] = (
         ("character", "object", "background"),
         ("object", "background"),
         ("character", "background"),
         ("object", "object", "background"),
-        ("character", "object"),
-        ("object",),
     )
-    shares: Sequence[float] = (0.7, 0.1, 0.08, 0.04, 0.04, 0.04)
+    shares: Sequence[float] = (0.88, 0.05, 0.05, 0.02)
 
     def plan(self, number: int) -> Plan:
         """What the clip of a number shows, without drawing it."""
@@ -159,9 +153,8 @@ class Composer:
             cutout = np.ascontiguousarray(cutout[:, ::-1]) if mirrored else cutout
             place = PLACES[one.role][taken[one.role]]
             taken[one.role] += 1
-            size = self.object_size if one.role == "object" else 1.0
-            _add(video, cutout, _jittered(place, random, size), motion)
-            references.append(Reference(role=one.role, image=_on_white(cutout)))
+            _add(video, cutout, place, motion)
+            references.append(Reference(role=one.role, image=on_white(cutout, MARGIN)))
         rounded = np.clip(video, 0, 255).round().astype(np.uint8)
         return Triplet(references=tuple(references), prompt=plan.prompt, video=rounded)
 
@@ -171,7 +164,7 @@ class Composer:
 
     def _scene_video(self, scene: Video, random: np.random.Generator) -> Floats:
         """The scene under a slow zoom toward a point; its first frame is the scene itself."""
-        (width, height), zoom = self.size, random.uniform(0, 0.08)
+        (width, height), zoom = self.size, random.uniform(0, LARGEST_ZOOM)
         x, y = random.uniform(0.2, 0.8, 2) * self.size
         video = np.empty((self.frames, height, width, 3), np.float32)
         for index, frame in enumerate(video):
@@ -184,7 +177,7 @@ class Composer:
 def _add(video: Floats, cutout: Video, place: Place, motion: Motion) -> None:
     """Draws a subject into a video, premultiplied so that its rim keeps its own colour."""
     frames, height, width, _ = video.shape
-    fit = min(place.high * height / cutout.shape[0], place.wide * width / cutout.shape[1])
+    fit = min(height / cutout.shape[0], width / cutout.shape[1]) / (1 + MARGIN)
     size = [max(2, round(side * fit)) for side in cutout.shape[1::-1]]
     layers = cutout.astype(np.float32)
     layers[..., :3] *= layers[..., 3:] / 255
@@ -202,16 +195,6 @@ def _add(video: Floats, cutout: Video, place: Place, motion: Motion) -> None:
         frame += drawn[..., :3]
 
 
-def _jittered(place: Place, random: np.random.Generator, size: float) -> Place:
-    right, down, larger = random.uniform(-JITTER, JITTER, 3)
-    return Place(
-        x=place.x + right,
-        y=place.y + down,
-        high=size * place.high * (1 + 2 * larger),
-        wide=size * place.wide * (1 + 2 * larger),
-    )
-
-
 def _view(scene: Video, size: tuple[int, int], random: np.random.Generator) -> Video:
     """A part of a scene at a size, mirrored as often as not."""
     height, width = scene.shape[:2]
@@ -227,13 +210,6 @@ def _view(scene: Video, size: tuple[int, int], random: np.random.Generator) -> V
 
 def _grey(size: tuple[int, int]) -> Video:
     return np.full((size[1], size[0], 3), 128, np.uint8)
-
-
-def _on_white(cutout: Video) -> Image.Image:
-    subject = Image.fromarray(cutout)
-    page = Image.new("RGB", subject.size, "white")
-    page.paste(subject, mask=subject.getchannel("A"))
-    return page
 
 
 @lru_cache(maxsize=256)

@@ -53,7 +53,8 @@ class SkyReelsA2:
     ``weights`` is a folder or a repository of the hub (OWNER/NAME, OWNER/NAME@REVISION) in the
     published layout; nothing is downloaded unless ``local_files_only`` is false. Sides are
     divisible by 16, ``frames`` is 4 n + 1. The frames that show the references themselves, four for
-    each, are left out unless ``keep_references``. A prompt over 512 tokens is cut off there.
+    each, are left out unless ``keep_references``. A prompt over 512 tokens is cut off there. A
+    cut-out subject stands on a white page larger than itself by a share ``margin``.
 
     What it costs: ``offload`` (none, model, sequential) keeps on the GPU all, one network or one
     layer at a time; ``quantise`` (none, int8, float8) halves the transformer's weights; ``tiling``
@@ -79,6 +80,7 @@ class SkyReelsA2:
     flow_shift: float = 8.0
     negative_prompt: str = NEGATIVE
     keep_references: bool = False
+    margin: float = 0.0
     one_batch: bool = False
     offload: str = "none"
     quantise: str = "none"
@@ -97,6 +99,8 @@ class SkyReelsA2:
             raise UsageError(f"{self.width}x{self.height}: sides must be divisible by 16")
         if self.frames % 4 != 1 or self.frames < 5:
             raise UsageError(f"frames {self.frames}: use 4 n + 1, for example 81")
+        if self.margin < 0:
+            raise UsageError(f"margin {self.margin}: use a share of the subject's size, 0 or more")
         if self.steps < 1 or self.processes < 1:
             raise UsageError("steps and processes must be 1 or more")
 
@@ -149,7 +153,7 @@ class SkyReelsA2:
     def generate(self, case: Case, *, seed: int, out: Path) -> None:
         from a2bench.generators.skyreels_a2.conditioning import read_references
 
-        references = read_references(case, frames=self.frames)
+        references = read_references(case, frames=self.frames, margin=self.margin)
         try:
             if self.processes > 1:
                 self._crew.tell(case, references, seed)

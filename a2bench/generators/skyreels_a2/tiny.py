@@ -37,3 +37,4 @@ class SkyReelsA2Tiny(SkyReelsA2):
     guidance: float = 1.0
     flow_shift: float = 3.0
     keep_references: bool = True
+    margin: float = 1 / 3

@@ -40,8 +40,7 @@ HELD_OUT = 10_000_000
 class Stage:
     """A stage of the transformer: on how many clips of how many frames, how long, and on what.
 
-    ``schedule`` and ``flow`` are the arguments of ``Schedule`` and ``FlowMatching``, and
-    ``object_size`` one of ``Composer``.
+    ``schedule`` and ``flow`` are the arguments of ``Schedule`` and ``FlowMatching``.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Stage:
     clips: int
     schedule: Mapping[str, Any]
     flow: Mapping[str, Any]
-    object_size: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +110,7 @@ def train(config: Config) -> Path:
     tokenizer = _tokenizer(folder / "tokenizer", texts, sizes.vocabulary)
     networks = small.build(sizes, tokenizer, vae.eval())
     for stage in config.stages:
-        clips = replace(composer, frames=stage.frames, object_size=stage.object_size)
+        clips = replace(composer, frames=stage.frames)
         _train_stage(config, stage, clips, networks, made)
     small.save(networks, folder / "model", torch.bfloat16)
     return folder / "model"
