@@ -99,8 +99,8 @@ class SkyReelsA2:
             raise UsageError(f"{self.width}x{self.height}: sides must be divisible by 16")
         if self.frames % 4 != 1 or self.frames < 5:
             raise UsageError(f"frames {self.frames}: use 4 n + 1, for example 81")
-        if self.margin < 0:
-            raise UsageError(f"margin {self.margin}: use a share of the subject's size, 0 or more")
+        if not 0 <= self.margin <= 10:
+            raise UsageError(f"margin {self.margin}: use a share of the subject's size, 0 to 10")
         if self.steps < 1 or self.processes < 1:
             raise UsageError("steps and processes must be 1 or more")
 
