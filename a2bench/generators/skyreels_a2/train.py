@@ -110,8 +110,7 @@ def train(config: Config) -> Path:
     tokenizer = _tokenizer(folder / "tokenizer", texts, sizes.vocabulary)
     networks = small.build(sizes, tokenizer, vae.eval())
     for stage in config.stages:
-        clips = replace(composer, frames=stage.frames)
-        _train_stage(config, stage, clips, networks, made)
+        _train_stage(config, stage, replace(composer, frames=stage.frames), networks, made)
     small.save(networks, folder / "model", torch.bfloat16)
     return folder / "model"
 
@@ -121,7 +120,7 @@ def _train_stage(
 ) -> None:
     """One stage, on clips encoded by the VAE that ``made`` tells."""
     folder, device = Path(config.folder), torch.device(config.device)
-    place = folder / f"clips-{stage.name}-of-vae-{made.steps}"
+    place = folder / f"clips-{stage.frames}-of-vae-{made.steps}"
     with torch.autocast(device.type, torch.bfloat16, enabled=made.precision == "bfloat16"):
         clips = encoded.clips(composer, networks, stage.clips, place)
     if config.compile:
