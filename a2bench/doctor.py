@@ -98,7 +98,7 @@ def _encoder() -> Check:
 
 
 def _suite() -> Check:
-    from a2bench.suite import load_suite
+    from a2bench.suites.suite import load_suite
 
     try:
         found = f"{len(load_suite('a2bench-open').cases)} cases"

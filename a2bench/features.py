@@ -15,8 +15,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from a2bench.errors import MetricError, VideoError
 from a2bench.keys import digest
+from a2bench.pictures import Frame
 from a2bench.types import Case, Element, Json, Video
-from a2bench.video import Frame, decode, sample_indices
+from a2bench.video import decode, sample_indices
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")

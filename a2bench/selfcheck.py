@@ -12,13 +12,13 @@ from itertools import combinations
 
 from a2bench.features import ComparesReferences
 from a2bench.generator import Generator
-from a2bench.leaderboard import collect
 from a2bench.metric import Metric
 from a2bench.registry import GENERATORS
-from a2bench.request import Request
-from a2bench.run import Executor, Policy, Watch, perform, plan
+from a2bench.results.leaderboard import collect
+from a2bench.runs.loop import Executor, Policy, Watch, perform, plan
+from a2bench.runs.request import Request
+from a2bench.runs.store import RunStore
 from a2bench.stats import roc_auc
-from a2bench.store import RunStore
 from a2bench.types import Element, Suite
 
 CONSISTENCY = ("id_consistency", "object_consistency", "background_consistency")

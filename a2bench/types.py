@@ -70,6 +70,13 @@ class Case:
         """The elements of one role, in order."""
         return tuple(e for e in self.elements if e.role == role)
 
+    def subjects(self, role: Role) -> list[tuple[Element, ...]]:
+        """The elements of one role grouped by what they show; one without a subject is its own."""
+        groups: dict[str, list[Element]] = {}
+        for element in self.of(role):
+            groups.setdefault(element.subject or element.sha256, []).append(element)
+        return [tuple(group) for group in groups.values()]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:

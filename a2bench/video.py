@@ -21,14 +21,12 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from a2bench.errors import UsageError, VideoError
 from a2bench.keys import file_sha256
+from a2bench.pictures import Frame as Frame  # plug-ins know it from here
+from a2bench.pictures import over_white
 from a2bench.types import Video
-
-Frame = NDArray[np.uint8]
-"""RGB, shape (height, width, 3)."""
 
 _FORMATS = "mov,mp4,matroska,webm,avi,gif"
 
@@ -288,12 +286,10 @@ def _refuse_mirrored(frame: VideoFrame) -> None:
 
 def _to_rgb(frame: VideoFrame) -> Frame:
     if any(component.is_alpha for component in frame.format.components):
-        rgba = frame.to_ndarray(format="rgba").astype(np.uint16)
-        alpha = rgba[..., 3:]
-        rgb: NDArray[Any] = (rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+        rgb = over_white(np.asarray(frame.to_ndarray(format="rgba"), np.uint8))
     else:
-        rgb = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(rgb, _quarters(frame)), dtype=np.uint8)
+        rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    return np.ascontiguousarray(np.rot90(rgb, _quarters(frame)))
 
 
 def _over(value: float, limit: float, unit: str) -> str:

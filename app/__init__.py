@@ -1,1 +1,1 @@
-"""Streamlit pages."""
+"""The pages of the study and the leaderboard, and the server that gives them."""

@@ -12,15 +12,15 @@ import streamlit as st
 
 from a2bench.app import frame
 from a2bench.app import leaderboard as board
+from a2bench.app.overview import cells, opinion_rows, shown_rows
+from a2bench.app.routes import ADMIN_COOKIE
 from a2bench.errors import CannotRun, StoreError
-from a2bench.study import checks as check_file
-from a2bench.study import ratings as rating_file
-from a2bench.study.checks import Check
-from a2bench.study.overview import cells, opinion_rows, shown_rows
-from a2bench.study.ratings import ALL, Rating
-from a2bench.study.records import Progress, checks, export, progress
-from a2bench.study.report import Report, Sheet, report
-from a2bench.study.web import ADMIN_COOKIE
+from a2bench.ratings import answers as check_file
+from a2bench.ratings import table as rating_file
+from a2bench.ratings.answers import Check
+from a2bench.ratings.report import Report, Sheet, report
+from a2bench.ratings.table import ALL, Rating
+from a2bench.study.progress import Progress, checks, export, progress
 
 REFRESH_S = 20
 BLUE = "#1f6fb2"

@@ -9,9 +9,9 @@ from typing import Any
 
 import streamlit as st
 
+from a2bench.app.serving import Served, served
 from a2bench.study.database import Database
 from a2bench.study.folder import open_study
-from a2bench.study.serving import Served, served
 
 
 def asset(*names: str) -> str:
@@ -52,7 +52,7 @@ def form(
     secret: tuple[str, str] | None = None,
     quiet: bool = False,
 ) -> None:
-    """An ordinary form, which ``a2bench.study.web`` answers. ``secret`` is a name and its label."""
+    """An ordinary form, which ``routes`` answers. ``secret`` is a name and its label."""
     fields = [
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
         for name, value in (hidden or {}).items()

@@ -9,13 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from a2bench.app import frame
+from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
-from a2bench.scoring import load_recipe, read_table, recipes, scored
-from a2bench.standings import (
-    Exhibit,
+from a2bench.results.charts import (
     axes,
-    case_of,
-    gallery,
     group_of,
     means,
     name_of,
@@ -25,7 +22,8 @@ from a2bench.standings import (
     ranked,
     shown_table,
 )
-from a2bench.study.board import MEDIA_PATH
+from a2bench.results.gallery import Exhibit, case_of, gallery
+from a2bench.results.recipe import load_recipe, read_table, recipes, scored
 from a2bench.video import probe
 
 MOST_MODELS = 10

@@ -13,11 +13,11 @@ from time import monotonic
 import streamlit as st
 
 from a2bench.app import frame
+from a2bench.app.board import Reply, take, view
+from a2bench.app.routes import RATER_COOKIE
 from a2bench.errors import StoreError
-from a2bench.study.board import Reply, take, view
-from a2bench.study.design import Kind
-from a2bench.study.pages import Forbidden, Page, Rater
-from a2bench.study.web import RATER_COOKIE
+from a2bench.ratings.answers import Kind
+from a2bench.study.votes import Forbidden, Page, Rater
 
 BREAK_AFTER_S = 25 * 60
 CONSENT = "consent.md"

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from a2bench.compat import ensure_torchvision
-from a2bench.executors import single_thread
-from a2bench.metrics.extractors.flow import RaftFlow
-from a2bench.metrics.extractors.raft import raft_pixels
-from a2bench.metrics.extractors.weights import LocalWeights
+from a2bench.metrics.extractors.motion.flow import RaftFlow
+from a2bench.metrics.extractors.motion.raft import raft_pixels
+from a2bench.networks.files import LocalWeights
+from a2bench.networks.torchvision import ensure_torchvision
+from a2bench.runs.executors import single_thread
 
 FRAMES, HEIGHT, WIDTH, ITERATIONS = 4, 480, 832, 20
 

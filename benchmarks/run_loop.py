@@ -17,11 +17,11 @@ from typing import Any
 import cv2
 
 from a2bench.errors import NotApplicable
-from a2bench.executors import single_thread
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import Metric
 from a2bench.registry import GENERATORS, build_profile
-from a2bench.suite import load_suite
+from a2bench.runs.executors import single_thread
+from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Video
 from a2bench.video import decode, probe
 

@@ -16,9 +16,9 @@ from random import Random
 import numpy as np
 
 from a2bench.study.database import Database
-from a2bench.study.pages import Vote
-from tests.study_designs import make_design
-from tests.study_postgres import postgresql
+from a2bench.study.votes import Vote
+from tests.helpers.study_designs import make_design
+from tests.helpers.study_postgres import postgresql
 
 RATERS = 20
 SECONDS = 8.0

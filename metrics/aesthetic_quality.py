@@ -9,9 +9,8 @@ from typing import Any
 from a2bench.errors import MetricError
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.embeddings.clip import ClipVideo
 from a2bench.types import Case, Measurement
-
-from .extractors.clip import ClipVideo
 
 INFO = MetricInfo(
     name="aesthetic_quality",

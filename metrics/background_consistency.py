@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
+from a2bench.boxes import Box
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.faces import Faces
+from a2bench.metrics.extractors.scenes.base import SceneFrame, Scenes, cosine, describe
+from a2bench.metrics.extractors.scenes.regions import uncovered
+from a2bench.pictures import Floats
 from a2bench.types import Case, Measurement
-
-from .extractors.embedding import Box, Floats, cosine, describe
-from .extractors.faces import Faces
-from .extractors.regions import uncovered
-from .extractors.scenes import SceneFrame, Scenes
 
 LEAST_VISIBLE = 0.05
 """The share of a frame that must be visible for it to be compared."""

@@ -8,9 +8,8 @@ from typing import Any
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.motion.pairs import Motion
 from a2bench.types import Case, Measurement
-
-from .extractors.motion import Motion
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,16 +11,15 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from a2bench.boxes import Box
 from a2bench.errors import NotApplicable
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.embeddings.inception import FEATURES, SIDE_PX, Inception
+from a2bench.metrics.extractors.faces import FaceExtractor
+from a2bench.networks.files import lacking
+from a2bench.pictures import Frame, over_white, read_rgba, resized
 from a2bench.types import Case, Measurement, Video
-from a2bench.video import Frame, decode, sample_indices
-
-from .extractors.embedding import Box, resized
-from .extractors.faces import FaceExtractor
-from .extractors.inception import FEATURES, SIDE_PX, Inception
-from .extractors.references import over_white, read_rgba
-from .extractors.weights import lacking
+from a2bench.video import decode, sample_indices
 
 Rows = NDArray[np.float64]
 
@@ -106,7 +105,7 @@ class FaceFid:
 
     def _cut(self, image: Frame) -> Iterator[Frame]:
         height, width = image.shape[:2]
-        for found in self.faces.find(image, embed=False):
+        for found in self.faces.finder.find(image, embed=False):
             yield resized(image, (SIDE_PX, SIDE_PX), square(found.box, width, height))
 
 

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
+from a2bench.boxes import area
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.faces import Face, Faces
+from a2bench.metrics.face_matching import (
+    Missing,
+    Row,
+    counted,
+    detail,
+    faces_of,
+    refuse_other_policies,
+)
 from a2bench.types import Case, Measurement
-
-from .extractors.faces import Face, Faces, area
-from .identities import Missing, Row, counted, detail, faces_of, refuse_other_policies
 
 
 @dataclass(frozen=True, kw_only=True)

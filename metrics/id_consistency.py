@@ -8,10 +8,16 @@ from typing import Any
 
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.faces import Faces
+from a2bench.metrics.face_matching import (
+    Missing,
+    assign,
+    counted,
+    detail,
+    faces_of,
+    refuse_other_policies,
+)
 from a2bench.types import Case, Measurement
-
-from .extractors.faces import Faces
-from .identities import Missing, assign, counted, detail, faces_of, refuse_other_policies
 
 
 @dataclass(frozen=True, kw_only=True)

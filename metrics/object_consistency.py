@@ -10,9 +10,8 @@ from typing import Any, Literal
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.scenes.base import Region, Scenes
 from a2bench.types import Case, Json, Measurement
-
-from .extractors.scenes import Region, Scenes
 
 Regions = tuple[Region | None, ...]
 """An entry for each object of the case."""

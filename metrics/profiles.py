@@ -7,43 +7,43 @@ from importlib.util import find_spec
 from typing import Any
 
 from a2bench.errors import CannotRun, NotApplicable
+from a2bench.faces.arcface import ArcFace, CurricularFace
+from a2bench.faces.detected import DetectedFaces
+from a2bench.faces.dlib_faces import DlibFaces
+from a2bench.faces.facexlib import FacexlibArcFace, RetinaFace
+from a2bench.faces.scrfd import Scrfd
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import Metric, MetricInfo, Profile
+from a2bench.metrics import aesthetic_quality, text_similarity
+from a2bench.metrics.aesthetic_quality import AestheticQuality
+from a2bench.metrics.background_consistency import BackgroundConsistency
+from a2bench.metrics.clip_text_similarity import ClipTextSimilarity
+from a2bench.metrics.dynamic_degree import DynamicDegree
+from a2bench.metrics.extractors.embeddings.clip import Clip, ClipFrames
+from a2bench.metrics.extractors.embeddings.dino import DinoFrames
+from a2bench.metrics.extractors.embeddings.inception import Inception
+from a2bench.metrics.extractors.embeddings.video_text import ViClip
+from a2bench.metrics.extractors.faces import FaceExtractor
+from a2bench.metrics.extractors.motion.differences import FrameDifferences
+from a2bench.metrics.extractors.motion.flow import DisFlow, FlowInterpolation, RaftFlow
+from a2bench.metrics.extractors.motion.interpolation import AmtInterpolation
+from a2bench.metrics.extractors.motion.pairs import PairMotion
+from a2bench.metrics.extractors.quality.frames import MusiqFrames, Piqe
+from a2bench.metrics.extractors.scenes.grounded import GroundedScenes
+from a2bench.metrics.extractors.scenes.grounding import GroundingDino
+from a2bench.metrics.extractors.scenes.lite0 import Lite0Scenes
+from a2bench.metrics.extractors.scenes.segmentation import Sam
+from a2bench.metrics.face_fid import FaceFid
+from a2bench.metrics.face_resemblance import FaceResemblance
+from a2bench.metrics.id_consistency import IdConsistency
+from a2bench.metrics.image_quality import ImageQuality
+from a2bench.metrics.motion_smoothness import MotionSmoothness
+from a2bench.metrics.multi_identity import MultiIdentity
+from a2bench.metrics.object_consistency import ObjectConsistency
+from a2bench.metrics.text_similarity import TextSimilarity
+from a2bench.metrics.vbench_quality import FrameConsistency, TemporalFlickering, VbenchQuality
+from a2bench.networks.files import CheckpointWeights
 from a2bench.types import Case, Measurement
-
-from . import aesthetic_quality, text_similarity
-from .aesthetic_quality import AestheticQuality
-from .background_consistency import BackgroundConsistency
-from .clip_text_similarity import ClipTextSimilarity
-from .dynamic_degree import DynamicDegree
-from .extractors.arcface import ArcFace, CurricularFace
-from .extractors.clip import Clip, ClipFrames
-from .extractors.detected_faces import DetectedFaces
-from .extractors.differences import FrameDifferences
-from .extractors.dino import DinoFrames
-from .extractors.faces import DlibFaces
-from .extractors.facexlib_faces import FacexlibArcFace, RetinaFace
-from .extractors.flow import DisFlow, FlowInterpolation, RaftFlow
-from .extractors.grounded_scenes import GroundedScenes
-from .extractors.grounding import GroundingDino
-from .extractors.inception import Inception
-from .extractors.interpolation import AmtInterpolation
-from .extractors.motion import PairMotion
-from .extractors.quality import MusiqFrames, Piqe
-from .extractors.scenes import Lite0Scenes
-from .extractors.scrfd import Scrfd
-from .extractors.segmentation import Sam
-from .extractors.video_text import ViClip
-from .extractors.weights import CheckpointWeights
-from .face_fid import FaceFid
-from .face_resemblance import FaceResemblance
-from .id_consistency import IdConsistency
-from .image_quality import ImageQuality
-from .motion_smoothness import MotionSmoothness
-from .multi_identity import MultiIdentity
-from .object_consistency import ObjectConsistency
-from .text_similarity import TextSimilarity
-from .vbench_quality import FrameConsistency, TemporalFlickering, VbenchQuality
 
 PAPER_PACKAGES = ("onnxruntime", "open_clip", "safetensors", "timm", "torchvision", "transformers")
 
@@ -65,7 +65,8 @@ class Unavailable:
 
 def lite() -> Profile:
     """The profile for any machine: what pip installs and this repository holds, no download."""
-    faces, scenes, flow = DlibFaces(), Lite0Scenes(), DisFlow()
+    faces = FaceExtractor(finder=DlibFaces(), sampling="linspace-8")
+    scenes, flow = Lite0Scenes(), DisFlow()
     metrics: tuple[Metric, ...] = (
         IdConsistency(faces=faces),
         ObjectConsistency(scenes=scenes),
@@ -98,10 +99,14 @@ def paper(device: str = "cpu", *, exhaustive: bool = False) -> Profile:
             "pip install -c constraints-cpu.txt -e '.[paper]' (on a GPU machine without -c ...)"
         )
     clip, raft, scrfd = Clip(device=device), RaftFlow(device=device), Scrfd(device=device)
-    faces = DetectedFaces(detector=scrfd, recogniser=ArcFace(device=device))
-    curricular = DetectedFaces(detector=scrfd, recogniser=CurricularFace(device=device))
-    facexlib = DetectedFaces(
-        detector=RetinaFace(device=device), recogniser=FacexlibArcFace(device=device)
+    faces = FaceExtractor(finder=DetectedFaces(detector=scrfd, recogniser=ArcFace(device=device)))
+    curricular = FaceExtractor(
+        finder=DetectedFaces(detector=scrfd, recogniser=CurricularFace(device=device))
+    )
+    facexlib = FaceExtractor(
+        finder=DetectedFaces(
+            detector=RetinaFace(device=device), recogniser=FacexlibArcFace(device=device)
+        )
     )
     scenes = GroundedScenes(
         detector=GroundingDino(device=device), segmenter=Sam(device=device), clip=clip

@@ -7,9 +7,8 @@ from typing import Any
 
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
+from a2bench.metrics.extractors.embeddings.video_text import VideoText
 from a2bench.types import Case, Measurement
-
-from .extractors.video_text import VideoText
 
 INFO = MetricInfo(
     name="text_similarity",

@@ -13,9 +13,8 @@ import numpy as np
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import Metric, MetricInfo
+from a2bench.pictures import Floats
 from a2bench.types import Case, Json, Measurement
-
-from .extractors.embedding import Floats
 
 
 class Embedded(Protocol):

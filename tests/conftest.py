@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from a2bench.executors import single_thread
+from a2bench.runs.executors import single_thread
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,7 +22,7 @@ def as_in_a_worker() -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server that runs for all tests together."""
-    from tests.study_postgres import postgresql
+    from tests.helpers.study_postgres import postgresql
 
     with postgresql() as url:
         yield url
@@ -33,6 +33,6 @@ def study_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database for a study, of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'study.sqlite'}"
-    from tests.study_postgres import new_database
+    from tests.helpers.study_postgres import new_database
 
     return new_database(request.getfixturevalue("postgres"))

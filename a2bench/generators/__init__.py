@@ -1,1 +1,1 @@
-"""Generators that come with a2bench."""
+"""Models that come with a2bench, and its controls."""

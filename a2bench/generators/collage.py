@@ -18,10 +18,11 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
 from a2bench.generator import GeneratorInfo
-from a2bench.generators.cutout import Bytes, Floats, Rgba, cut_out, load
+from a2bench.generators.cutout import Bytes, cut_out
 from a2bench.keys import digest
+from a2bench.pictures import Floats, Frame, Rgba, upright
 from a2bench.types import Case, Element
-from a2bench.video import Frame, encode
+from a2bench.video import encode
 
 Matrix = NDArray[np.float64]
 """Affine, from source to target pixels, shape (2, 3)."""
@@ -133,7 +134,7 @@ class Collage:
         if not backgrounds:
             shade = np.linspace((214, 220, 228), (150, 158, 170), height).round().astype(np.uint8)
             return np.repeat(shade[:, None], width, axis=1)
-        image = np.asarray(load(backgrounds[0].image, "RGB", 2 * max(width, height)))
+        image = np.asarray(upright(backgrounds[0].image, "RGB", 2 * max(width, height)))
         scale = max(width / image.shape[1], height / image.shape[0])
         size = max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))
         image = _resized(image, size)

@@ -19,7 +19,7 @@ from typing import IO
 
 from a2bench.errors import GeneratorError, UsageError
 from a2bench.generator import GeneratorInfo
-from a2bench.provenance import redact
+from a2bench.redaction import redact
 from a2bench.types import Case, Json
 
 REQUEST_VERSION = 1

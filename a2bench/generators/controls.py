@@ -15,9 +15,9 @@ from PIL import Image
 
 from a2bench.errors import CannotRun, GeneratorError
 from a2bench.generators.collage import Collage, draw
-from a2bench.generators.cutout import Rgba
+from a2bench.pictures import Frame, Rgba
 from a2bench.types import ROLES, Case, Element, Json, Role, Suite
-from a2bench.video import Frame, encode
+from a2bench.video import encode
 
 T = TypeVar("T")
 

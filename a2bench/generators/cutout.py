@@ -8,20 +8,14 @@ from the compositing equation ``I = a F + (1 - a) B`` with F and B carried over 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
+from a2bench.pictures import Floats, Mask, Rgba, bounds, upright
 from a2bench.types import Element
 
-Rgba = NDArray[np.uint8]
-"""Straight (not premultiplied) colour and alpha, shape (height, width, 4)."""
 Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.float32]
 
 LONG_SIDE_PX = 768
 OUTLINE_SIDE_PX = 256
@@ -36,19 +30,17 @@ def cut_out(element: Element) -> Rgba:
 
     The long side is at most 768 px. An image in which nothing stands out is given back whole.
     """
-    rgba = np.asarray(load(element.image, "RGBA"))
+    rgba = np.asarray(upright(element.image, "RGBA", LONG_SIDE_PX))
     if np.mean(rgba[..., 3] < 128) < 0.01:
         rgba = _matte(np.ascontiguousarray(rgba[..., :3]), person=element.role == "character")
     if not (rgba[..., 3] > VISIBLE).any():
-        return np.asarray(load(element.image, "RGB").convert("RGBA"))
+        return np.asarray(upright(element.image, "RGB", LONG_SIDE_PX).convert("RGBA"))
     rgba = _cropped(rgba)
     return _upper_body(rgba) if element.role == "character" else rgba
 
 
 def _cropped(rgba: Rgba) -> Rgba:
-    visible = rgba[..., 3] > VISIBLE
-    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
-    return rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return rgba[bounds(rgba[..., 3] > VISIBLE)]
 
 
 def _upper_body(rgba: Rgba) -> Rgba:
@@ -58,14 +50,6 @@ def _upper_body(rgba: Rgba) -> Rgba:
         return rgba
     above_floor = _cropped(rgba[: height * 3 // 4])  # the floor of a studio is often kept as well
     return _cropped(rgba[: round(1.3 * above_floor.shape[1])])
-
-
-def load(path: Path, mode: str, long_side_px: int = LONG_SIDE_PX) -> Image.Image:
-    """An image upright, in a Pillow mode, reduced to a long side of at most ``long_side_px``."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert(mode)
-    upright.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-    return upright
 
 
 def _matte(rgb: Bytes, *, person: bool) -> Rgba:

@@ -20,9 +20,10 @@ from a2bench.errors import GeneratorError, UsageError, VideoError, VideosError
 from a2bench.generator import GeneratorInfo
 from a2bench.generators.archive import leads_outside, unpack
 from a2bench.keys import file_sha256
+from a2bench.pictures import Frame
 from a2bench.text import plain
 from a2bench.types import Case, Json, Suite, Video
-from a2bench.video import Frame, decode, encode, probe
+from a2bench.video import decode, encode, probe
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")
 TABLES = ("manifest.csv", "manifest.jsonl")

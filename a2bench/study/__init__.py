@@ -1,1 +1,1 @@
-"""The user study without a screen: its ratings, what they say, and the weights they give."""
+"""A running study: its design, how it is made, and its database. No screen."""

@@ -20,12 +20,12 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, inspect, sel
 
 from a2bench.errors import StoreError
 from a2bench.keys import canonical_json
+from a2bench.ratings.answers import Kind
 from a2bench.study import tables as t
-from a2bench.study.design import Design, Kind, from_json
+from a2bench.study.design import Design, from_json
 from a2bench.study.engine import Transactions
 from a2bench.study.migrations import migrate
-from a2bench.study.pages import Forbidden, Page, Rater, Vote, check
-from a2bench.study.rows import (
+from a2bench.study.queries import (
     free_seats,
     lock,
     newest,
@@ -37,6 +37,7 @@ from a2bench.study.rows import (
     token_hash,
 )
 from a2bench.study.schedule import next_item, order, pages_left
+from a2bench.study.votes import Forbidden, Page, Rater, Vote, check
 from a2bench.types import Json
 
 

@@ -9,26 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
 from a2bench.criteria import Criterion
 from a2bench.errors import CannotRun
 from a2bench.keys import canonical_json, digest
-from a2bench.study.ratings import Seen
+from a2bench.ratings.answers import Kind
+from a2bench.ratings.table import Seen
 from a2bench.types import Json
 
 SCHEMA = 1
-
-
-class Kind(StrEnum):
-    """Why a page is shown. Raters are told of training only; gold and traps look like the rest."""
-
-    TRAIN = "train"
-    RATED = "rated"
-    GOLD = "gold"
-    TRAP = "trap"
 
 
 class Reference(NamedTuple):

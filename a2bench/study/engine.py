@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from a2bench.errors import StoreError, UsageError
-from a2bench.study.pages import Forbidden
+from a2bench.study.votes import Forbidden
 
 BUSY_S = 20.0
 """How long a writer of SQLite waits for those of other processes."""

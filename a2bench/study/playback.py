@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from a2bench.generators.cutout import load
+from a2bench.pictures import Frame, over_white, upright
 from a2bench.types import Video
-from a2bench.video import Frame, decode, encode
+from a2bench.video import decode, encode
 
 LONG_SIDE_PX = 1280
 PICTURE_PX = 1024
@@ -64,11 +64,8 @@ def write_clip(frames: Iterable[Frame], fps: float, out: Path, form: Format) -> 
 
 def copy_picture(path: Path, out: Path) -> None:
     """Writes a reference picture as people see it: upright, over white, at most 1024 pixels."""
-    rgba = load(path, "RGBA", PICTURE_PX)
-    pixels = np.asarray(rgba, dtype=np.float32)
-    alpha = pixels[..., 3:] / 255
-    rgb = (pixels[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
-    Image.fromarray(rgb).save(out, "PNG")
+    picture = over_white(np.asarray(upright(path, "RGBA", PICTURE_PX)))
+    Image.fromarray(picture).save(out, "PNG")
 
 
 def letterboxed(frame: Frame, width: int, height: int) -> Frame:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from random import Random
 
 from a2bench.keys import digest
+from a2bench.ratings.answers import Kind
 from a2bench.study.blocks import williams
-from a2bench.study.design import Design, Item, Kind
+from a2bench.study.design import Design, Item
 
 CHECK_EVERY = 10
 """Among so many rated pages there are one gold and one trap page, at places drawn by rater."""

@@ -14,8 +14,9 @@ import pytest
 from a2bench.study.database import Database
 from a2bench.study.folder import open_study
 from tests.app.study import make_study
+from tests.helpers import ROOT
 
-TABLE = Path(__file__).parents[2] / "leaderboards" / "skyreels-a2-table-1.csv"
+TABLE = ROOT / "leaderboards" / "skyreels-a2-table-1.csv"
 
 
 @dataclass(frozen=True, kw_only=True)

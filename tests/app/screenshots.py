@@ -17,10 +17,10 @@ from pathlib import Path
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
+from a2bench.ratings.answers import Kind
 from a2bench.study.database import Database
-from a2bench.study.design import Kind
 from a2bench.study.folder import open_study
-from a2bench.study.pages import Page, Rater, Vote
+from a2bench.study.votes import Page, Rater, Vote
 from tests.app.screen import Screen, browser
 
 LAPTOP, TALL = (1366, 768), (1366, 1000)

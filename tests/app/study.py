@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from a2bench.pictures import Frame
 from a2bench.study.database import Database
 from a2bench.study.design import Design
 from a2bench.study.folder import DESIGN, MEDIA, SQLITE
-from a2bench.video import Frame, encode
-from tests.study_designs import make_design
+from a2bench.video import encode
+from tests.helpers.study_designs import make_design
 
 FPS = 15
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from a2bench.study.pages import Vote
+from a2bench.study.votes import Vote
 from tests.app.conftest import Site
 from tests.app.screen import browser
 

@@ -12,14 +12,14 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from a2bench.app import frame, rater
+from a2bench.app.routes import ADMIN_COOKIE, RATER_COOKIE
+from a2bench.app.serving import VARIABLE, Served
 from a2bench.errors import StoreError
 from a2bench.study.database import Database
 from a2bench.study.folder import open_study
-from a2bench.study.serving import VARIABLE, Served
-from a2bench.study.web import ADMIN_COOKIE, RATER_COOKIE
 from tests.app.study import make_study
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "leaderboards" / "skyreels-a2-table-1.csv"
 
 
@@ -214,7 +214,7 @@ def _open_admin() -> AppTest:
 
 
 def _answer_all(database: Database, code: str) -> None:
-    from a2bench.study.pages import Vote
+    from a2bench.study.votes import Vote
 
     who = database.rater(code)
     page = database.page(who)

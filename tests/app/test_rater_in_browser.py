@@ -8,9 +8,9 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from sqlalchemy import func, select
 
+from a2bench.app.routes import RATER_COOKIE
 from a2bench.study import tables as t
-from a2bench.study.records import checks, events, progress
-from a2bench.study.web import RATER_COOKIE
+from a2bench.study.progress import checks, events, progress
 from tests.app.conftest import Site
 from tests.app.screen import Screen, browser
 from tests.app.study import FPS

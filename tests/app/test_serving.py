@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from a2bench.app.board import MEDIA_PATH
+from a2bench.app.routes import ADMIN_COOKIE, RATER_COOKIE
+from a2bench.app.serving import Served, serve
 from a2bench.errors import CannotRun, UsageError
-from a2bench.study.board import MEDIA_PATH
 from a2bench.study.folder import MEDIA
-from a2bench.study.serving import Served, serve
-from a2bench.study.web import ADMIN_COOKIE, RATER_COOKIE
 from tests.app.conftest import Site
+from tests.helpers import ROOT
 
 
 def _ask(
@@ -127,7 +128,7 @@ def test_what_cannot_be_served_is_told(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_server_and_frees_the_port(tmp_path: Path) -> None:
-    table = Path(__file__).parents[2] / "leaderboards" / "skyreels-a2-table-1.csv"
+    table = ROOT / "leaderboards" / "skyreels-a2-table-1.csv"
     command = [sys.executable, "-m", "a2bench", "study", "serve", "--port", "0"]
     command += ["--leaderboard", str(table)]
     with subprocess.Popen(

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from a2bench.cli import main
-from a2bench.metrics import judge
-from tests.judges import KEY, SILENT, everything, gemini_service
-from tests.unit.test_packaging import ROOT
+from a2bench.metrics.judge import scores as judge
+from tests.helpers import ROOT
+from tests.helpers.judges import KEY, SILENT, everything, gemini_service
 
 EXAMPLE = ROOT / "docs" / "judge-example.jsonl"
 RUN = ["run", "--model", "collage", "--limit", "3", "--metrics", "judge"]

@@ -14,9 +14,9 @@ from a2bench.cli import main
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo, Profile
 from a2bench.metrics.profiles import lite
-from a2bench.store import RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Case, Measurement
-from tests.fakes import Levels, info
+from tests.helpers.fakes import Levels, info
 
 MEASURED = (
     "id_consistency",

@@ -14,14 +14,14 @@ import torch
 from PIL import Image
 
 from a2bench.cli import main
-from a2bench.compat import ensure_torchvision
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
 from a2bench.metric import Metric, licence
 from a2bench.metrics import profiles
-from a2bench.metrics.extractors.musiq import MusiqNetwork
-from a2bench.metrics.extractors.weights import CheckpointWeights
+from a2bench.metrics.extractors.quality.musiq import MusiqNetwork
 from a2bench.metrics.profiles import paper
+from a2bench.networks.files import CheckpointWeights
+from a2bench.networks.torchvision import ensure_torchvision
 from a2bench.types import Case, Element
 from a2bench.video import probe
 from tests.golden import (
@@ -32,8 +32,9 @@ from tests.golden import (
     make_raft,
     make_viclip,
 )
-from tests.makers import make_element, write_video
-from tests.unit import test_amt, test_clip, test_grounding, test_raft, test_viclip
+from tests.helpers import ROOT
+from tests.helpers.makers import make_element, write_video
+from tests.unit.extractors import test_amt, test_clip, test_grounding, test_raft, test_viclip
 
 FRAMES, SIZE = 17, (160, 128)
 PAIRS_NEEDED = 2  # of 9 frames at 8 a second, round(4 * 9 / 16)
@@ -189,7 +190,7 @@ def test_without_weights_nothing_is_generated_and_all_that_is_missing_is_named(
 
 
 def test_the_readme_fetches_what_the_profile_needs() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = readme.partition("a2bench checkpoints fetch ")[2].partition("\n    a2bench")[0]
     words = command.replace("\\\n", " ").partition("--")[0].split()
     assert set(words) == CHECKPOINTS

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from a2bench.cli import main
 from a2bench.features import FeatureBank
 from a2bench.generators.controls import Noise
-from a2bench.generators.skyreels_a2.data import MARGIN
 from a2bench.generators.skyreels_a2.tiny import SkyReelsA2Tiny
+from a2bench.generators.skyreels_a2.training.clips_composed import MARGIN
 from a2bench.generators.skyreels_a2.weights import NETWORKS
 from a2bench.metrics.profiles import lite
-from a2bench.store import RunStore
-from a2bench.suite import load_suite
+from a2bench.runs.store import RunStore
+from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Element
 from a2bench.video import decode, probe
 

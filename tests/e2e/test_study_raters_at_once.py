@@ -8,12 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from random import Random
 
-from a2bench.study import records
+from a2bench.ratings.answers import Kind
+from a2bench.ratings.table import Answer
+from a2bench.study import progress as records
 from a2bench.study.database import Database
-from a2bench.study.design import Kind
-from a2bench.study.pages import Vote
-from a2bench.study.ratings import Answer
-from tests.study_designs import make_design
+from a2bench.study.votes import Vote
+from tests.helpers.study_designs import make_design
 
 RATERS, CASES, VOTES = 20, 12, 5
 Sent = dict[tuple[int, str, str, str], tuple[Answer, int | None]]

@@ -15,28 +15,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from a2bench import cli_study, cli_weights
+from a2bench.cli import study as cli_study
+from a2bench.cli import weights as cli_weights
 from a2bench.criteria import criteria
 from a2bench.keys import digest
-from a2bench.request import score_key
-from a2bench.scoring import load_recipe
-from a2bench.store import Record, RunStore
-from a2bench.study import checks
-from a2bench.study.analysis import qualities, without
+from a2bench.ratings import answers as checks
+from a2bench.ratings.answers import Kind
+from a2bench.ratings.opinions import qualities, without
+from a2bench.ratings.raters import Verdict, verdicts
+from a2bench.ratings.table import ALL, Rating, Seen, read
+from a2bench.results.recipe import load_recipe
+from a2bench.runs.request import score_key
+from a2bench.runs.store import Record, RunStore
 from a2bench.study.database import Database
-from a2bench.study.design import Clip, Design, Item, Kind
+from a2bench.study.design import Clip, Design, Item
 from a2bench.study.folder import DESIGN, SQLITE
-from a2bench.study.pages import Page, Rater, Vote
-from a2bench.study.ratings import ALL, Rating, Seen, read
-from a2bench.study.records import progress
-from a2bench.study.signals import Verdict, verdicts
+from a2bench.study.progress import progress
+from a2bench.study.votes import Page, Rater, Vote
 from a2bench.types import Status
-from tests.fakes import Level
-from tests.fixtures import MyGenerator
-from tests.makers import make_suite
-from tests.study_raters import CRITERIA, Floats
-from tests.unit.test_run import ask
-from tests.unit.test_study_weights import WEIGHTS, planted
+from tests.helpers.fakes import Level
+from tests.helpers.generators import MyGenerator
+from tests.helpers.makers import make_suite
+from tests.helpers.study_raters import CRITERIA, Floats
+from tests.unit.ratings.test_fit import WEIGHTS, planted
+from tests.unit.runs.test_loop import ask
 
 CASES, RATERS, VOTES, CLICKERS = 32, 14, 5, 2
 MODELS = tuple(f"m{n}" for n in range(4))

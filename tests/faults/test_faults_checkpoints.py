@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from a2bench.checkpoint_table import Checkpoint, File
-from a2bench.checkpoints import Checkpoints
+from a2bench.checkpoints.files import Checkpoints
+from a2bench.checkpoints.table import Checkpoint, File
+from a2bench.checkpoints.tensors import load_weights
 from a2bench.errors import CannotRun
-from a2bench.weights import load_weights
-from tests.unit.test_weights import Payload
-from tests.web import Web, serve
+from tests.helpers.web import Web, serve
+from tests.unit.checkpoints.test_tensors import Payload
 
 DATA = bytes(range(256)) * 20
 SHA256 = hashlib.sha256(DATA).hexdigest()

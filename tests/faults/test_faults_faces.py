@@ -10,22 +10,25 @@ import pytest
 from PIL import Image
 
 from a2bench.errors import NotApplicable
+from a2bench.faces.dlib_faces import DlibFaces
 from a2bench.features import FeatureBank
-from a2bench.leaderboard import collect
 from a2bench.metric import Metric
 from a2bench.metrics.background_consistency import BackgroundConsistency
-from a2bench.metrics.extractors.faces import DlibFaces
-from a2bench.metrics.extractors.scenes import Lite0Scenes
+from a2bench.metrics.extractors.faces import FaceExtractor
+from a2bench.metrics.extractors.scenes.lite0 import Lite0Scenes
 from a2bench.metrics.id_consistency import IdConsistency
 from a2bench.metrics.object_consistency import ObjectConsistency
-from a2bench.store import RunStore
-from a2bench.suite import load_suite
+from a2bench.pictures import Frame
+from a2bench.results.leaderboard import collect
+from a2bench.runs.store import RunStore
+from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Element, Measurement, Role
-from a2bench.video import Frame, encode, probe
-from tests.makers import make_case, make_suite
-from tests.unit.test_run import ask, do
+from a2bench.video import encode, probe
+from tests.helpers.makers import make_case, make_suite
+from tests.unit.runs.test_loop import ask, do
 
-FACES, SCENES = DlibFaces(sampling="linspace-2"), Lite0Scenes(sampling="linspace-2")
+FACES = FaceExtractor(finder=DlibFaces(), sampling="linspace-2")
+SCENES = Lite0Scenes(sampling="linspace-2")
 ID = IdConsistency(faces=FACES)
 METRICS: dict[Role, Metric] = {
     "character": ID,

@@ -13,9 +13,9 @@ import pytest
 from a2bench.errors import VideosError
 from a2bench.generators.archive import ArchiveLimits, unpack
 from a2bench.generators.folder import Folder
-from a2bench.store import RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Status, Suite
-from tests.fixtures import (
+from tests.helpers.generators import (
     MyGenerator,
     Raises,
     WritesDirectory,
@@ -23,8 +23,8 @@ from tests.fixtures import (
     WritesNothing,
     WritesTwo,
 )
-from tests.makers import make_suite, write_video
-from tests.unit.test_run import ask, do
+from tests.helpers.makers import make_suite, write_video
+from tests.unit.runs.test_loop import ask, do
 
 
 @pytest.fixture

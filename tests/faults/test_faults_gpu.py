@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from a2bench.metrics.extractors.quality import MusiqFrames
-from a2bench.metrics.extractors.weights import LocalWeights
+from a2bench.metrics.extractors.quality.frames import MusiqFrames
 from a2bench.metrics.image_quality import ImageQuality
-from a2bench.store import RunStore
+from a2bench.networks.files import LocalWeights
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
-from tests.fakes import Level
-from tests.makers import make_suite
-from tests.unit.test_run import ask, do
+from tests.helpers.fakes import Level
+from tests.helpers.makers import make_suite
+from tests.unit.runs.test_loop import ask, do
 
 
 class SmallGpu:

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 
 from a2bench.features import FeatureBank
-from a2bench.injection import TEXT, effects, with_text
-from a2bench.leaderboard import collect, to_csv, to_markdown
-from a2bench.ledger import Attempt, Ledger
-from a2bench.metrics.extractors.visible_text import FrameText, VisibleText, speaks
-from a2bench.metrics.judge import TextToJudge
-from a2bench.provenance import provenance
-from a2bench.store import Record, RunStore
+from a2bench.judging.injection import TEXT, effects, with_text
+from a2bench.judging.ledger import Attempt, Ledger
+from a2bench.metrics.judge.scores import TextToJudge
+from a2bench.metrics.judge.visible_text import FrameText, VisibleText, speaks
+from a2bench.results.leaderboard import collect, to_csv, to_markdown
+from a2bench.runs.provenance import provenance
+from a2bench.runs.store import Record, RunStore
 from a2bench.types import Status
 from a2bench.video import encode, probe
-from tests.fakes import Canned, Level
-from tests.judge_server import SCORE, Answer, gemini, verdict
-from tests.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
-from tests.makers import make_case, make_frames, make_suite, write_video
-from tests.unit.test_run import do
+from tests.helpers.fakes import Canned, Level
+from tests.helpers.judge_server import SCORE, Answer, gemini, verdict
+from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
+from tests.helpers.makers import make_case, make_frames, make_suite, write_video
+from tests.unit.runs.test_loop import do
 
 FACE = "judge_face_consistency"
 BUSY = {"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}

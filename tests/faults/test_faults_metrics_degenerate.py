@@ -12,14 +12,15 @@ import pytest
 from a2bench.errors import NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.metrics.dynamic_degree import DynamicDegree
-from a2bench.metrics.extractors.flow import DisFlow, FlowInterpolation
-from a2bench.metrics.extractors.motion import PairMotion
-from a2bench.metrics.extractors.quality import Piqe
+from a2bench.metrics.extractors.motion.flow import DisFlow, FlowInterpolation
+from a2bench.metrics.extractors.motion.pairs import PairMotion
+from a2bench.metrics.extractors.quality.frames import Piqe
 from a2bench.metrics.image_quality import ImageQuality
 from a2bench.metrics.motion_smoothness import MotionSmoothness
+from a2bench.pictures import Frame
 from a2bench.types import Case
-from a2bench.video import Frame, probe
-from tests.makers import make_frames, write_as
+from a2bench.video import probe
+from tests.helpers.makers import make_frames, write_as
 
 CASE = Case(id="c", prompt="p", elements=())
 FLOW = DisFlow()

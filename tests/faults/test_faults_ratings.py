@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from a2bench.errors import CannotRun
-from a2bench.scoring import parse
-from a2bench.study.analysis import differences, opinions, positions, qualities
-from a2bench.study.ratings import Answer, Rating, Seen, votes
-from a2bench.study.reliability import alpha, icc2k, screen, split_half
-from a2bench.study.report import report
-from a2bench.study.signals import verdicts
-from a2bench.study.validation import validate
-from a2bench.study.weights import Samples, fit
-from a2bench.study.weights_file import Origin, fitted_recipe, to_toml
-from tests.study_raters import Floats, simulate
+from a2bench.ratings.fit import Samples, fit
+from a2bench.ratings.fitted_recipe import Origin, fitted_recipe, to_toml
+from a2bench.ratings.opinions import differences, opinions, positions, qualities
+from a2bench.ratings.raters import verdicts
+from a2bench.ratings.reliability import alpha, icc2k, screen, split_half
+from a2bench.ratings.report import report
+from a2bench.ratings.table import Answer, Rating, Seen, votes
+from a2bench.ratings.validation import validate
+from a2bench.results.recipe import parse
+from tests.helpers.study_raters import Floats, simulate
 
 
 def analysed(ratings: list[Rating]) -> tuple[float | None, ...]:

@@ -15,18 +15,19 @@ import numpy as np
 import pytest
 
 from a2bench.cli import main
-from a2bench.executors import Processes, Ray, Serial
-from a2bench.leaderboard import collect, to_csv
 from a2bench.metrics.profiles import lite
 from a2bench.registry import choose_metrics
-from a2bench.run import Executor, Policy, perform, plan
-from a2bench.store import Record, RunStore
+from a2bench.results.leaderboard import collect, to_csv
+from a2bench.runs.executors import Processes, Ray, Serial
+from a2bench.runs.loop import Executor, Policy, perform, plan
+from a2bench.runs.store import Record, RunStore
 from a2bench.types import Status
-from tests.fakes import Cured, Level, Misbehaves
-from tests.faults.test_faults_store import ROOT, command, csv_of, write_suite
-from tests.fixtures import MyGenerator
-from tests.makers import make_suite
-from tests.unit.test_run import ask, do
+from tests.faults.test_faults_store import command, csv_of, write_suite
+from tests.helpers import ROOT
+from tests.helpers.fakes import Cured, Level, Misbehaves
+from tests.helpers.generators import MyGenerator
+from tests.helpers.makers import make_suite
+from tests.unit.runs.test_loop import ask, do
 
 
 def perform_all(request: Any, store: RunStore, executor: Executor) -> dict[str, Record]:
@@ -113,7 +114,7 @@ def test_fault_30_a_metric_under_the_name_of_another_is_refused() -> None:
     from a2bench.errors import UsageError
 
     with pytest.raises(UsageError, match="called 'level', and so is another"):
-        choose_metrics(lite(), ["tests.fakes:Level", "tests.fakes:Level"])
+        choose_metrics(lite(), ["tests.helpers.fakes:Level", "tests.helpers.fakes:Level"])
 
 
 def test_fault_31_a_broken_plugin_is_named_and_list_still_works(tmp_path: Path) -> None:
@@ -125,7 +126,8 @@ def test_fault_31_a_broken_plugin_is_named_and_list_still_works(tmp_path: Path) 
         "[a2bench.metrics]\nbroken_metric = good_plugin:missing\n"
     )
     (tmp_path / "good_plugin.py").write_text(
-        "from tests.fixtures import MyGenerator\nclass Model(MyGenerator):\n    'A plug-in.'\n"
+        "from tests.helpers.generators import MyGenerator\n"
+        "class Model(MyGenerator):\n    'A plug-in.'\n"
     )
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
 
@@ -147,14 +149,14 @@ def test_fault_31_a_broken_plugin_is_named_and_list_still_works(tmp_path: Path) 
     suite = write_suite(tmp_path / "suite", 1)
     done = run(
         "run", "--model", "good", "--suite", str(suite), "--store", str(tmp_path / "store"),
-        "--profile", "tests.fakes:profile",
+        "--profile", "tests.helpers.fakes:profile",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("how", ["metric", "generator"])
 def test_fault_33_a_worker_that_dies_costs_one_work(tmp_path: Path, how: str) -> None:
-    from tests.fixtures import Dies
+    from tests.helpers.generators import Dies
 
     suite, store = make_suite(tmp_path / "s", 2), RunStore(tmp_path / "store")
     generator = Dies() if how == "generator" else MyGenerator()
@@ -229,7 +231,7 @@ def test_fault_40_a_clock_that_goes_backwards_brings_back_no_old_outcome(
         def now(cls, tz: tzinfo | None = None) -> Earlier:
             return cls(1999, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("a2bench.store.datetime", Earlier)
+    monkeypatch.setattr("a2bench.runs.store.datetime", Earlier)
     cured.touch()
     do(ask(suite, Cured(by=str(cured))), store)
     (score,) = (r for r in store.records().values() if r.kind == "score")

@@ -18,15 +18,14 @@ import pytest
 
 from a2bench.cli import main
 from a2bench.errors import StoreError
-from a2bench.leaderboard import collect, to_csv
-from a2bench.run import Policy
-from a2bench.store import RunStore
+from a2bench.results.leaderboard import collect, to_csv
+from a2bench.runs.loop import Policy
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
-from tests.makers import make_suite
-from tests.unit.test_run import ask, do
-from tests.unit.test_store import record
-
-ROOT = Path(__file__).parents[2]
+from tests.helpers import ROOT
+from tests.helpers.makers import make_suite
+from tests.unit.runs.test_loop import ask, do
+from tests.unit.runs.test_store import record
 
 
 def write_suite(folder: Path, cases: int) -> Path:
@@ -47,8 +46,9 @@ def write_suite(folder: Path, cases: int) -> Path:
 
 def command(suite: Path, store: Path, *more: str) -> list[str]:
     return [
-        sys.executable, "-m", "a2bench", "run", "--model", "tests.fixtures:MyGenerator",
-        "--suite", str(suite), "--store", str(store), "--profile", "tests.fakes:profile", *more,
+        sys.executable, "-m", "a2bench", "run", "--model", "tests.helpers.generators:MyGenerator",
+        "--suite", str(suite), "--store", str(store), "--profile", "tests.helpers.fakes:profile",
+        *more,
     ]  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def test_fault_03_disk_full_while_publishing(
     old = blob.read_bytes()
 
     with monkeypatch.context() as patch:
-        patch.setattr("a2bench.store.os.fsync", full_disk)
+        patch.setattr("a2bench.runs.store.os.fsync", full_disk)
         records = do(ask(suite), store, Policy.ALWAYS)
     assert [r.status for r in records] == [Status.FAILED]
     assert records[0].error == f"cannot publish {blob}: No space left on device"
@@ -143,7 +143,7 @@ def test_fault_03_disk_full_gives_exit_code_2(
 ) -> None:
     suite = write_suite(tmp_path / "suite", 1)
 
-    monkeypatch.setattr("a2bench.store.os.fsync", full_disk)
+    monkeypatch.setattr("a2bench.runs.store.os.fsync", full_disk)
     code = main(command(suite, tmp_path / "store", "--workers", "1")[3:])
     assert code == 2
     assert "No space left on device" in capsys.readouterr().out

@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import text
 
 from a2bench.errors import StoreError
-from a2bench.study import engine, records
+from a2bench.ratings.table import Answer
+from a2bench.study import engine
+from a2bench.study import progress as records
 from a2bench.study.database import Database
-from a2bench.study.pages import Forbidden, Page, Rater, Vote
-from a2bench.study.ratings import Answer
-from tests.study_designs import CRITERIA, make_design
+from a2bench.study.votes import Forbidden, Page, Rater, Vote
+from tests.helpers.study_designs import CRITERIA, make_design
 
 T = TypeVar("T")
 QUALITY = "video_quality"
@@ -138,7 +139,7 @@ VOTE = Vote(criterion=QUALITY, slot=0, score=2)
 
 
 def test_fault_35_a_restarted_server_is_found_again(postgres: str) -> None:
-    from tests.study_postgres import new_database
+    from tests.helpers.study_postgres import new_database
 
     url = new_database(postgres)
     with Database(url) as database, Database(url) as other:

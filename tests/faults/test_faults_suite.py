@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from a2bench.cli import main
-from a2bench.elements import MAX_IMAGE_BYTES
 from a2bench.errors import SuiteError
-from a2bench.suite import load_suite
-from tests.makers import make_suite
+from a2bench.suites.manifest import MAX_IMAGE_BYTES
+from a2bench.suites.suite import load_suite
+from tests.helpers.makers import make_suite
 
 HEADER = {"suite": "tiny", "version": "1", "references": "manifest.csv"}
 
@@ -267,8 +267,8 @@ def test_fault_14_every_fault_is_told_once_and_nothing_is_run(
         ["suite.jsonl:3", "elements"],
     ]
     store = files.folder / "store"
-    run = ["run", "--model", "tests.fixtures:MyGenerator", "--suite", str(files.path)]
-    assert main([*run, "--metrics", "tests.fakes:Level", "--store", str(store)]) == 3
+    run = ["run", "--model", "tests.helpers.generators:MyGenerator", "--suite", str(files.path)]
+    assert main([*run, "--metrics", "tests.helpers.fakes:Level", "--store", str(store)]) == 3
     error = capsys.readouterr().err
     assert all(fault in error.replace(f"{files.folder}/", "") for fault in files.faults())
     assert not store.exists()

@@ -18,11 +18,11 @@ from PIL import Image
 
 from a2bench.errors import VideoError
 from a2bench.generators.folder import Folder
-from a2bench.store import RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from a2bench.video import Limits, decode, encode, probe, sample_indices
-from tests.makers import make_frames, make_suite, write_as, write_video
-from tests.unit.test_run import ask, do
+from tests.helpers.makers import make_frames, make_suite, write_as, write_video
+from tests.unit.runs.test_loop import ask, do
 
 NOT_A_VIDEO = "damaged, cut off, or not an MP4"
 

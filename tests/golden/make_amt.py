@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from a2bench.compat import ensure_torchvision
+from a2bench.networks.torchvision import ensure_torchvision
 from tests.golden.make_raft import public
 
 PATH = Path(__file__).with_name("amt.json")

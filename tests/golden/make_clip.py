@@ -20,7 +20,7 @@ from zlib import crc32
 
 import torch
 
-from a2bench.compat import ensure_torchvision
+from a2bench.networks.torchvision import ensure_torchvision
 from tests.golden.make_musiq import as_loaded, bare, clip
 from tests.golden.make_viclip import PROMPTS, layout, shapes_of
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from a2bench.compat import ensure_torchvision
+from a2bench.networks.torchvision import ensure_torchvision
 
 PATH = Path(__file__).with_name("grounded.json")
 HOW = (

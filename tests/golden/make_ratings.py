@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.study_raters import Floats, digits
+from tests.helpers.study_raters import Floats, digits
 
 PATH = Path(__file__).with_name("ratings.json")
 KEYS = ("mos_j", "sos_j", "bias_i", "inconsistency_i")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from a2bench.compat import ensure_torchvision
+from a2bench.networks.torchvision import ensure_torchvision
 from tests.golden import make_clip
 from tests.golden.make_musiq import as_loaded, bare
 from tests.golden.make_viclip import layout, shapes_of

@@ -7,8 +7,8 @@ import pytest
 from a2bench.errors import MetricError, VideoError
 from a2bench.features import FeatureBank
 from a2bench.video import probe
-from tests.fakes import BreaksOnFrame, Levels
-from tests.makers import make_case, write_video
+from tests.helpers.fakes import BreaksOnFrame, Levels
+from tests.helpers.makers import make_case, write_video
 
 
 def test_one_decode_serves_every_extractor_with_its_own_frames(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from a2bench.keys import canonical_json, digest, file_sha256
 from a2bench.types import Case, Score, Status
-from tests.makers import make_case
+from tests.helpers.makers import make_case
 
 
 def test_canonical_json_ignores_the_order_of_keys_only() -> None:

@@ -6,7 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers import ROOT
+
 FOLDERS = ("metrics", "app", "prompts", "references", "leaderboards")
 
 
@@ -44,7 +45,7 @@ def test_links_in_the_package_lead_to_the_top_folders() -> None:
 
 def test_help_answers_without_the_heavy_libraries() -> None:
     code = (
-        "import sys; from a2bench.cli import main; main(['run', '--help']);"
+        "import sys; from a2bench.cli.entry import main; main(['run', '--help']);"
         "heavy = {'torch', 'pandas', 'cv2', 'dlib', 'scipy', 'av'} & set(sys.modules);"
         "sys.exit(f'{heavy} loaded' if heavy else 0)"
     )

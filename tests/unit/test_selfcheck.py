@@ -5,7 +5,7 @@ import pytest
 from a2bench.metric import Metric
 from a2bench.metrics.profiles import lite, paper
 from a2bench.selfcheck import EXPECTATIONS, Expectation, expected, identity_auc, weigh
-from a2bench.suite import load_suite
+from a2bench.suites.suite import load_suite
 
 
 def test_every_expectation_names_controls_that_exist() -> None:

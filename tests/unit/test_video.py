@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from a2bench.errors import UsageError, VideoError
 from a2bench.keys import file_sha256
-from a2bench.video import Frame, Limits, decode, encode, probe, sample_indices
-from tests.makers import make_frames, write_as, write_video
+from a2bench.pictures import Frame
+from a2bench.video import Limits, decode, encode, probe, sample_indices
+from tests.helpers.makers import make_frames, write_as, write_video
 
 
 def frames_of(path: Path) -> list[Frame]:

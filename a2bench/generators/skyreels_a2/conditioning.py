@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 
 from a2bench.errors import GeneratorError
-from a2bench.generators.cutout import Rgba, cut_out, load
+from a2bench.generators.cutout import LONG_SIDE_PX, cut_out
+from a2bench.pictures import Rgba, upright
 from a2bench.types import ROLES, Case, Element, Role
 
 MAX_REFERENCES = 4
@@ -84,7 +85,7 @@ def read_references(case: Case, *, frames: int, margin: float = 0) -> tuple[Refe
 
 
 def _read(element: Element, margin: float) -> Reference:
-    image = load(element.image, "RGB")
+    image = upright(element.image, "RGB", LONG_SIDE_PX)
     if min(image.size) < MIN_SIDE_PX:
         size = f"{image.width}x{image.height}"
         raise GeneratorError(

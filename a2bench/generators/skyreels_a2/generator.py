@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from a2bench.errors import CannotRun, GeneratorError, UsageError
 from a2bench.generator import GeneratorInfo
+from a2bench.pictures import Frame
 from a2bench.types import Case, Json, Suite
-from a2bench.video import Frame, encode
+from a2bench.video import encode
 
 if TYPE_CHECKING:
     from a2bench.generators.skyreels_a2.conditioning import Conditions, Reference

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from a2bench.compat import ensure_torchvision
 from a2bench.generators.skyreels_a2 import conditioning
 from a2bench.generators.skyreels_a2.conditioning import STRIDE_FRAMES, Conditions, Reference
 from a2bench.generators.skyreels_a2.weights import Networks
-from a2bench.video import Frame
+from a2bench.networks.torchvision import ensure_torchvision
+from a2bench.pictures import Frame
 
 TRAIN_STEPS = 1000
 

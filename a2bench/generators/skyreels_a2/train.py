@@ -22,12 +22,19 @@ from PIL import Image
 from torch import nn
 
 from a2bench.errors import A2BenchError, UsageError
-from a2bench.generators.skyreels_a2 import encoded, pictures, small
-from a2bench.generators.skyreels_a2.autoencoder import Reconstruction, standardise, to_tensor
-from a2bench.generators.skyreels_a2.data import Composer
-from a2bench.generators.skyreels_a2.flow import FlowMatching
 from a2bench.generators.skyreels_a2.pipeline import Pipeline, Sampling
-from a2bench.generators.skyreels_a2.training import Schedule, Training
+from a2bench.generators.skyreels_a2.training import encoded, pictures, small
+from a2bench.generators.skyreels_a2.training.autoencoder import (
+    Reconstruction,
+    standardise,
+    to_tensor,
+)
+from a2bench.generators.skyreels_a2.training.clips_composed import Composer
+from a2bench.generators.skyreels_a2.training.flow import FlowMatching
+from a2bench.generators.skyreels_a2.training.loop import (
+    Schedule,
+    Training,
+)
 from a2bench.generators.skyreels_a2.weights import Networks
 
 TEXTS = 5000

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from a2bench.compat import ensure_torchvision
+from a2bench.checkpoints.tensors import load_weights
 from a2bench.errors import CannotRun
 from a2bench.keys import file_sha256
-from a2bench.weights import load_weights
+from a2bench.networks.torchvision import ensure_torchvision
 
 NETWORKS = ("transformer", "vae", "text_encoder", "image_encoder")
 OTHERS = {"tokenizer": "tokenizer.json", "image_processor": "preprocessor_config.json"}

@@ -1,0 +1,1 @@
+"""Weight files: what each must be, verified, downloaded, and read as plain tensors."""

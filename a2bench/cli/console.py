@@ -1,0 +1,202 @@
+"""What a run shows: a bar with rate and time left on a terminal, plain lines elsewhere; tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from a2bench.doctor import Check
+from a2bench.errors import CannotRun, UsageError
+from a2bench.judging.options import JudgeOptions, with_judge
+from a2bench.metric import Metric, licence
+from a2bench.registry import GENERATORS, METRICS, build_profile
+from a2bench.results.leaderboard import Row, describe
+from a2bench.runs.loop import Outcome
+from a2bench.selfcheck import Finding
+from a2bench.suites.suite import load_suite, packaged_suites
+from a2bench.text import plain
+from a2bench.types import Status, Suite
+
+
+class Watcher:
+    """Counts outcomes and shows progress; failures are printed as they come."""
+
+    def __init__(self, console: Console, *, total: int, every_s: float = 5.0) -> None:
+        self._console = console
+        self._total = total
+        self._every_s = every_s
+        self._start = self._said = time.monotonic()
+        self._count = 0
+        self.failures = 0
+        self._bar = Progress(
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("cases", total=total, rate="")
+
+    def __enter__(self) -> Watcher:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, outcome: Outcome) -> None:
+        for record in outcome.records:
+            if record.status is Status.FAILED:
+                self.failures += 1
+                what = record.metric or "video"
+                text = f"{record.case_id} seed {record.seed}: {what} failed: {record.error}"
+                self._console.print(f"[red]{escape(plain(text))}[/red]", highlight=False)
+        self._count += 1
+        seconds = time.monotonic() - self._start
+        rate = f"{seconds / self._count:.1f} s/case"
+        self._bar.update(self._task, completed=min(self._count, self._total), rate=rate)
+        if not self._console.is_terminal and self._due():
+            left = seconds / self._count * max(0, self._total - self._count)
+            line = f"{self._count}/{self._total} cases, {rate}, about {left:.0f} s left"
+            self._console.print(line, highlight=False)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        due = now - self._said >= self._every_s or self._count >= self._total
+        if due:
+            self._said = now
+        return due
+
+
+def summary(rows: Sequence[Row]) -> Group:
+    """A table for each row: mean, interval and counts of its metrics."""
+    return Group(*(_metrics(row) for row in rows))
+
+
+def _metrics(row: Row) -> Table:
+    suite = f"{row.suite['name']} {row.suite['version']}"
+    title = plain(f"{row.name} on {suite}, profile {row.profile}", limit=120)
+    shown = Table(title=escape(title), title_justify="left", header_style="bold")
+    shown.add_column("metric", no_wrap=True)
+    shown.add_column("mean [95 % interval]", no_wrap=True)
+    for heading in ("n_ok", "n_failed", "n_na"):
+        shown.add_column(heading, justify="right")
+    for metric in row.metrics:
+        cell = row.cell(metric)
+        counts = (str(cell.counts[name]) for name in ("ok", "failed", "not_applicable"))
+        shown.add_row(escape(metric), escape(describe(cell)), *counts)
+    return shown
+
+
+def failures(rows: Sequence[Row]) -> list[str]:
+    """What did not work, a line for each reason, and which cases were run with other content."""
+    lines: list[str] = []
+    for row in rows:
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for work in row.works:
+            records = [work.video, *work.scores.values()] if work.video else []
+            for record in records:
+                if record is not None and record.status in (Status.FAILED, Status.REFUSED):
+                    reason = (record.metric or "video", record.error or "")
+                    reasons.setdefault(reason, []).append(f"{work.case_id}/{work.seed}")
+        for (what, error), cases in sorted(reasons.items()):
+            named = ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")
+            lines.append(plain(f"{row.name}: {what}: {error} [{named}]"))
+    return lines
+
+
+def changes(rows: Sequence[Row], suite: Suite) -> list[str]:
+    """The cases of ``suite`` whose content is not what was run, by id: they will run again."""
+    now = {case.id: case.key for case in suite.cases}
+    lines = []
+    for row in (r for r in rows if r.suite["name"] == suite.name):
+        run = {work.case_id: work.case_key for work in row.works}
+        lines += [
+            f"{plain(row.name)}: {case_id} has changed since it was run (its prompt or a reference "
+            f"image); its {row.profile} scores do not count for {suite.name} as it is now"
+            for case_id, key in run.items()
+            if now.get(case_id, key) != key
+        ]
+    return lines
+
+
+def findings(found: Sequence[Finding]) -> Table:
+    """The expectations of a self-check and how far each is met."""
+    shown = Table("metric", "expectation", "met", "", header_style="bold")
+    for finding in found:
+        state = "[green]ok[/green]" if finding.holds else "[red]FAILS[/red]"
+        shown.add_row(finding.metric, finding.text, finding.result, state)
+    return shown
+
+
+def checks(found: Sequence[Check]) -> Table:
+    """The doctor's lines."""
+    shown = Table("what", "", "found", "what to do", header_style="bold")
+    for check in found:
+        state = "[green]ok[/green]" if check.ok else "[red]missing[/red]"
+        remedy = "" if check.ok else escape(plain(check.remedy))
+        shown.add_row(check.name, state, escape(plain(check.found)), remedy)
+    return shown
+
+
+def listing(what: str, profile: str) -> Table:
+    """The table of ``a2bench list``. Raises ``UsageError`` for what cannot be listed."""
+    if what == "models":
+        shown = Table("model", "what it is", header_style="bold")
+        for name, text in GENERATORS.usable(_first_line).items():
+            shown.add_row(escape(plain(name)), escape(plain(text)))
+        return shown
+    if what == "metrics":
+        shown = Table("metric", "dimension", "range", "reads", "licence", header_style="bold")
+        own = with_judge(build_profile(profile), JudgeOptions(store=Path()))
+        for metric in (*own.all.values(), *METRICS.usable(lambda build: build()).values()):
+            info = metric.info
+            better = "higher is better" if info.higher_is_better else "lower is better"
+            bounds = f"{info.low:g} to {info.high:g}, {better}"
+            shown.add_row(
+                info.name, info.dimension, bounds, ", ".join(info.needs), _licence(metric)
+            )
+        if own.sets:
+            sets = (f"{name} = {', '.join(names)}" for name, names in own.sets.items())
+            shown.caption = "Sets: " + "; ".join(sets)
+        return shown
+    if what == "suites":
+        shown = Table("suite", "version", "cases", "sha256", header_style="bold")
+        for name in packaged_suites():
+            suite = load_suite(name)
+            shown.add_row(name, suite.version, str(len(suite.cases)), suite.key[:12])
+        return shown
+    raise UsageError(f"cannot list {what!r}: models, metrics or suites")
+
+
+def _licence(metric: Metric) -> str:
+    try:
+        return licence(metric)
+    except CannotRun:
+        return f"{metric.info.licence}; weights are missing"
+
+
+def _first_line(component: object) -> str:
+    return (component.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,212 @@
+"""``a2bench judge``: what a judge cost, whether it agrees with people, and whether it is fooled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from a2bench.errors import CannotRun
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from a2bench.judging.ledger import Attempt
+    from a2bench.ratings.judge_agreement import Agreement
+    from a2bench.runs.store import RunStore
+    from a2bench.types import Case, Video
+
+app = typer.Typer(no_args_is_help=True)
+
+JudgeOption = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        help="gemini:MODEL, openai:URL#MODEL or recorded:FILE; gemini:gemini-2.5-pro if empty.",
+    ),
+]
+FramesOption = Annotated[
+    int, typer.Option("--judge-frames", min=0, help="Show the judge N frames, not the video.")
+]
+RepeatsOption = Annotated[
+    int, typer.Option("--judge-repeats", min=1, help="Ask N times; the score is the mean.")
+]
+PriceOption = Annotated[
+    str, typer.Option("--judge-price", help="INPUT,OUTPUT: US dollars for a million tokens.")
+]
+RateOption = Annotated[
+    int | None, typer.Option("--judge-rpm", min=1, help="Calls a minute, of all workers together.")
+]
+MaxCostOption = Annotated[
+    float | None, typer.Option("--max-cost", min=0, help="US dollars that this run may cost.")
+]
+StoresArgument = Annotated[list[Path], typer.Argument(help="Folders of run stores.")]
+StoreArgument = Annotated[Path, typer.Argument(help="Folder of a run store.")]
+
+
+@app.command()
+def agreement(
+    stores: StoresArgument,
+    ratings: Annotated[Path, typer.Option(help="CSV: model,case,criterion,score[,seed,rater].")],
+    out: Annotated[Path | None, typer.Option(help="Also as a .csv file.")] = None,
+) -> None:
+    """Judge and people: rank correlations, exact agreement, bias."""
+    from a2bench.ratings.judge_agreement import agreements, judged, read_ratings
+    from a2bench.results.leaderboard import collect
+    from a2bench.runs.store import RunStore
+
+    if not ratings.is_file():
+        raise CannotRun(f"{ratings} is not a file")
+    people = read_ratings(ratings)
+    judge = judged(collect([RunStore(path) for path in stores]))
+    found = agreements(judge, people)
+    if not found:
+        raise CannotRun(
+            f"no video has both a judged score ({len(judge)} here) and a rating ({len(people)} in "
+            f"{ratings}): names of models, cases and criteria must be the same"
+        )
+    _print(_table(found))
+    unmatched = len(people.keys() - judge.keys())
+    typer.echo(f"{found[-1].videos} scores compared; {unmatched} rated ones were not judged")
+    if out is not None:
+        out.write_text(_csv(found), encoding="utf-8")
+
+
+@app.command()
+def costs(store: StoreArgument) -> None:
+    """Every judge that was asked: attempts by outcome, tokens, US dollars."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("judge", "attempts", "tokens in", "tokens out", "USD", header_style="bold")
+    services: dict[str, list[Attempt]] = {}
+    for attempt in _attempts(store):
+        services.setdefault(attempt.service, []).append(attempt)
+    for service, attempts in sorted(services.items()):
+        outcomes = [attempt.outcome for attempt in attempts]
+        counts = ", ".join(f"{outcomes.count(name)} {name}" for name in sorted(set(outcomes)))
+        tokens_in = sum(attempt.tokens_in or 0 for attempt in attempts)
+        tokens_out = sum(attempt.tokens_out or 0 for attempt in attempts)
+        usd = sum(attempt.cost_usd or 0.0 for attempt in attempts)
+        known = all(attempt.cost_usd is not None for attempt in attempts)
+        cost = f"{usd:.4f}" if known else "no price is known"
+        who = json.loads(service)
+        name = " ".join(str(who[part]) for part in ("judge", "model", "sha256") if part in who)
+        table.add_row(Text(name), counts, str(tokens_in), str(tokens_out), cost)
+    _print(table)
+
+
+@app.command()
+def export(store: StoreArgument, out: Annotated[Path, typer.Option(help="A .jsonl file.")]) -> None:
+    """The good answers of a store, for ``--judge recorded:FILE``."""
+    newest = {a.question: a for a in _attempts(store) if a.outcome == "ok"}
+    lines = [
+        {"case": a.case_id, "video_sha256": a.video_sha256, "reply": json.loads(a.reply or "null")}
+        for a in newest.values()
+    ]
+    out.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    typer.echo(f"{len(lines)} answers in {out}")
+
+
+@app.command()
+def probe(
+    store: StoreArgument,
+    judge: JudgeOption = "",
+    suite: Annotated[str, typer.Option(help="NAME or a .jsonl file.")] = "a2bench-open",
+    limit: Annotated[int, typer.Option(min=1, help="The first N videos; four calls each.")] = 6,
+    frames: FramesOption = 0,
+    price: PriceOption = "",
+    max_cost: MaxCostOption = None,
+) -> None:
+    """Is the judge fooled by "score 5" written into the video, at the top, middle or bottom?"""
+    from rich.table import Table
+
+    from a2bench import metric as metrics_
+    from a2bench.errors import WorkError
+    from a2bench.judging.injection import effects
+    from a2bench.judging.options import DEFAULT, JudgeOptions, with_judge
+    from a2bench.metric import Profile
+    from a2bench.runs.store import RunStore
+
+    options = JudgeOptions(
+        store=store, spec=judge or DEFAULT, frames=frames, price=price, max_usd=max_cost
+    )
+    metrics = with_judge(Profile(metrics=()), options).more
+    if lacking := metrics_.missing(metrics):
+        raise CannotRun("\n".join(lacking))
+    held = RunStore(store)
+    works = _videos(held, suite)[:limit]
+    with held.staging() as folder:
+        try:
+            found = effects(works, metrics, folder)
+        except WorkError as error:
+            raise CannotRun(str(error)) from error
+    table = Table("text at the", "videos", "change", "scores raised", "p", "flagged")
+    for e in found:
+        row = (f"{e.change:+.2f}", f"{e.raised:.0%}", f"{e.p_value:.3f}", f"{e.flagged:.0%}")
+        table.add_row(e.place, str(e.videos), *row)
+    _print(table)
+
+
+def _videos(store: RunStore, suite: str) -> list[tuple[Case, Video]]:
+    """The videos of a store that belong to cases of a suite."""
+    from a2bench.results.leaderboard import collect
+    from a2bench.suites.suite import load_suite
+    from a2bench.video import probe
+
+    cases = {case.key: case for case in load_suite(suite).cases}
+    keys = {
+        work.video.key: work.case_key
+        for row in collect([store])
+        for work in row.works
+        if work.video and work.case_key in cases
+    }
+    paths = {store.video_path(key): cases[case] for key, case in keys.items()}
+    found = [(case, probe(path)) for path, case in paths.items() if path.exists()]
+    if not found:
+        raise CannotRun(f"{store.root} holds no video of {suite}")
+    return found
+
+
+def _attempts(store: Path) -> list[Attempt]:
+    from a2bench.judging.options import JudgeOptions
+
+    found = JudgeOptions(store=store).ledger.attempts()
+    if not found:
+        raise CannotRun(f"no judge was asked in {store}")
+    return found
+
+
+def _table(found: list[Agreement]) -> Table:
+    from rich.table import Table
+
+    headings = ("criterion", "videos", "ratings", "judge - people [95 %]")
+    table = Table(*headings, "Spearman", "Kendall", "exact", "people exact", header_style="bold")
+    for one in found:
+        bias = f"{one.bias.mean:+.2f}"
+        if one.bias.low is not None:
+            bias += f" [{one.bias.low:+.2f}, {one.bias.high:+.2f}]"
+        shown = (one.spearman, one.kendall, one.exact, one.exact_people)
+        figures = ("–" if value is None else f"{value:.2f}" for value in shown)
+        table.add_row(one.criterion, str(one.videos), str(one.ratings), bias, *figures)
+    return table
+
+
+def _csv(found: list[Agreement]) -> str:
+    names = ("criterion", "videos", "ratings", "spearman", "kendall", "exact", "exact_people")
+    lines = [",".join((*names, "bias", "bias_low", "bias_high"))]
+    for one in found:
+        figures = [getattr(one, name) for name in names]
+        figures += [one.bias.mean, one.bias.low, one.bias.high]
+        lines.append(",".join("" if figure is None else str(figure) for figure in figures))
+    return "\n".join(lines) + "\n"
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    wide = console if console.is_terminal else Console(soft_wrap=True, width=180)
+    wide.print(table)

@@ -1,0 +1,1 @@
+"""Faces in pictures: found, cut out upright, embedded. No video, no metric."""

@@ -1,0 +1,1 @@
+"""The judge of a run: its options, its account, and text that was written to sway it."""

@@ -1,0 +1,1 @@
+"""What people said, as figures, and the weights that follow from it."""

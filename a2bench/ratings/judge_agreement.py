@@ -1,0 +1,115 @@
+"""How far a judge agrees with people who rated the same videos on the same criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import fsum
+from pathlib import Path
+from typing import NamedTuple
+
+from a2bench.errors import CannotRun
+from a2bench.ratings.table import read
+from a2bench.results.leaderboard import Row
+from a2bench.stats import Interval, bootstrap_mean, kendall, spearman
+
+
+class Rated(NamedTuple):
+    """One criterion of one video."""
+
+    model: str
+    case: str
+    seed: int
+    criterion: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Judge and people on one criterion, or on all (``criterion`` is then ``all``).
+
+    ``bias`` is the mean of judge less mean of people, cases drawn anew. ``spearman`` and
+    ``kendall`` (tau-b) compare the judge's score with the mean of people's, over videos; None where
+    a side is constant. ``exact`` is the share of ratings that equal the judge's rounded score,
+    ``exact_people`` that of pairs of ratings of one video that equal each other: None without such
+    pairs. What people do not agree on, no judge can meet.
+    """
+
+    criterion: str
+    videos: int
+    ratings: int
+    bias: Interval
+    spearman: float | None
+    kendall: float | None
+    exact: float
+    exact_people: float | None
+
+
+def read_ratings(path: Path) -> dict[Rated, list[int]]:
+    """The scores of a table of ratings (``study.ratings``), which need not name its raters."""
+    found: dict[Rated, list[int]] = {}
+    for r in read(path, anonymous=True):
+        if r.score is not None:
+            rated = Rated(r.video.model, r.video.case, r.video.seed, r.criterion)
+            found.setdefault(rated, []).append(r.score)
+    return found
+
+
+def judged(rows: Sequence[Row]) -> dict[Rated, float]:
+    """What the judge of some rows gave. Raises ``CannotRun`` where two rows differ."""
+    found: dict[Rated, float] = {}
+    for row in rows:
+        for work in row.works:
+            for name, record in work.scores.items():
+                if record.value is None or not name.startswith("judge_"):
+                    continue
+                criterion = name.removeprefix("judge_")
+                video = Rated(str(row.model["name"]), work.case_id, work.seed, criterion)
+                if found.setdefault(video, record.value) != record.value:
+                    raise CannotRun(
+                        f"{video.model} has two judged scores of {video.case}: name stores in "
+                        "which one judge saw one revision of each model"
+                    )
+    return found
+
+
+def agreements(
+    judge: Mapping[Rated, float], people: Mapping[Rated, Sequence[int]]
+) -> list[Agreement]:
+    """One line for each criterion that both rated, and one for all. Empty when there is none."""
+    both = sorted(judge.keys() & people.keys())
+    found = []
+    for criterion in dict.fromkeys(video.criterion for video in both):
+        videos = [video for video in both if video.criterion == criterion]
+        found.append(_agreement(criterion, videos, judge, people))
+    return [*found, _agreement("all", both, judge, people)] if both else []
+
+
+def _agreement(
+    criterion: str,
+    videos: Sequence[Rated],
+    judge: Mapping[Rated, float],
+    people: Mapping[Rated, Sequence[int]],
+) -> Agreement:
+    scores = [judge[video] for video in videos]
+    means = [fsum(people[video]) / len(people[video]) for video in videos]
+    by_case: dict[str, list[float]] = {}
+    for video, score, mean in zip(videos, scores, means, strict=True):
+        by_case.setdefault(video.case, []).append(score - mean)
+    equal = [int(rating == _rounded(judge[video])) for video in videos for rating in people[video]]
+    pairs = [a == b for video in videos for a, b in combinations(people[video], 2)]
+    return Agreement(
+        criterion=criterion,
+        videos=len(videos),
+        ratings=len(equal),
+        bias=bootstrap_mean(list(by_case.values())),
+        spearman=spearman(scores, means),
+        kendall=kendall(scores, means),
+        exact=sum(equal) / len(equal),
+        exact_people=sum(pairs) / len(pairs) if pairs else None,
+    )
+
+
+def _rounded(score: float) -> int:
+    """To the nearest whole number, halves up."""
+    return int(score + 0.5)

@@ -1,0 +1,222 @@
+"""Records to a table: one row a model, suite and profile, folded in sorted order.
+
+A row never mixes profiles, suites or versions of a metric. Every mean stands beside its interval
+and its counts; a failed or missing measurement is counted, never averaged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from a2bench import __version__
+from a2bench.keys import digest
+from a2bench.runs.request import score_key
+from a2bench.runs.store import Record, RunStore
+from a2bench.stats import Interval, bootstrap_mean
+from a2bench.text import csv_cell, markdown_cell
+from a2bench.types import Json, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One case and seed of a row: its video's record and each metric's record, where they exist."""
+
+    case_id: str
+    case_key: str
+    seed: int
+    video: Record | None
+    scores: Mapping[str, Record]
+
+    def status(self, metric: str) -> str:
+        """``ok``, ``failed``, ``not_applicable``, ``refused``, or ``missing``.
+
+        Without a video every metric is what the video is: failed or missing.
+        """
+        record = self.scores.get(metric)
+        if record is None and self.video is not None and self.video.status is not Status.OK:
+            record = self.video
+        return record.status.value if record else "missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One metric of a row: how many works came to what, and the mean over the cases that are ok."""
+
+    counts: Mapping[str, int]
+    interval: Interval | None
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One model on one suite in one profile."""
+
+    model: Mapping[str, Json]
+    suite: Mapping[str, Json]
+    profile: str
+    metrics: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    works: list[Work] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        revision = self.model["revision"]
+        return f"{self.model['name']} ({revision})" if revision else str(self.model["name"])
+
+    def covers(self, request: Mapping[str, Json]) -> bool:
+        """Whether a request's records are in this row."""
+        ours = {"model": self.model, "suite": self.suite, "profile": self.profile}
+        return all(request[name] == value for name, value in ours.items())
+
+    def cell(self, metric: str) -> Cell:
+        """The counts and the interval over cases (seeds inside them) of one metric.
+
+        The interval is cut at the metric's own bounds, which no mean can pass. Empty for a metric
+        that this row was never asked for.
+        """
+        if metric not in self.metrics:
+            return Cell(counts=Counter(), interval=None)
+        values: dict[str, list[float]] = {}
+        counts = Counter(work.status(metric) for work in self.works)
+        for work in sorted(self.works, key=lambda w: (w.case_key, w.seed)):
+            record = work.scores.get(metric)
+            if record is not None and record.value is not None:
+                values.setdefault(work.case_key, []).append(record.value)
+        interval = bootstrap_mean(list(values.values())) if values else None
+        if interval is not None and interval.low is not None and interval.high is not None:
+            low = max(interval.low, self.metrics[metric]["low"])
+            interval = replace(
+                interval, low=low, high=min(interval.high, self.metrics[metric]["high"])
+            )
+        return Cell(counts=counts, interval=interval)
+
+
+def collect(stores: Sequence[RunStore]) -> list[Row]:
+    """The rows of all requests in the stores, sorted by model, suite and profile.
+
+    Requests of one model, suite and profile make one row with the union of their cases; where they
+    disagree (another version of a metric, a changed file), the newest request counts.
+    """
+    records: dict[str, Record] = {}
+    groups: dict[str, tuple[Row, dict[tuple[str, int], list[Any]]]] = {}
+    for store in stores:
+        for key, record in store.records().items():
+            if key not in records or record.rank > records[key].rank:
+                records[key] = record
+        for manifest in store.manifests():
+            request = manifest["request"]
+            who = {name: request[name] for name in ("model", "suite", "profile")}
+            row, works = groups.setdefault(digest(who), (Row(**who), {}))
+            row.metrics.update({m["name"]: m for m in request["metrics"]})
+            works.update(
+                {
+                    (case_id, seed): [case_id, case_key, seed, video]
+                    for case_id, case_key, seed, video in request["works"]
+                }
+            )
+    for row, works in groups.values():
+        row.works = [_work(row, records, *works[name]) for name in sorted(works)]
+    rows = [row for row, _ in groups.values()]
+    return sorted(rows, key=lambda r: (r.name, r.suite["name"], r.profile, digest(r.model)))
+
+
+def _work(
+    row: Row, records: Mapping[str, Record], case_id: str, case_key: str, seed: int, key: str
+) -> Work:
+    video = records.get(key)
+    scores = {}
+    if video is not None and video.status is Status.OK:
+        for name, metric in row.metrics.items():
+            score = records.get(score_key(key, video.video_sha256, metric, row.profile))
+            if score is not None:
+                scores[name] = score
+    return Work(case_id=case_id, case_key=case_key, seed=seed, video=video, scores=scores)
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row a model; for each metric its mean, 95 % interval, and counts."""
+    import pandas as pd
+
+    names = _names(rows)
+    return pd.DataFrame([_line(row, names) for row in rows])
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    """All metrics, in the order of the row that has most of them."""
+    fullest = sorted(rows, key=lambda row: -len(row.metrics))
+    return list(dict.fromkeys(name for row in fullest for name in row.metrics))
+
+
+def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
+    line: dict[str, Json] = {
+        "model": csv_cell(str(row.model["name"])),
+        "revision": csv_cell(str(row.model["revision"])),
+        "profile": csv_cell(row.profile),
+        "suite": csv_cell(row.suite["name"]),
+        "suite_version": csv_cell(row.suite["version"]),
+        "cases": len({work.case_key for work in row.works}),
+        "seeds": len({work.seed for work in row.works}),
+    }
+    for name in names:
+        cell = row.cell(name)
+        interval = cell.interval
+        line[name] = interval.mean if interval else None
+        line[f"{name}_low"] = interval.low if interval else None
+        line[f"{name}_high"] = interval.high if interval else None
+        for label, status in (
+            ("ok", "ok"),
+            ("failed", "failed"),
+            ("na", "not_applicable"),
+            ("refused", "refused"),
+            ("missing", "missing"),
+        ):
+            line[f"{name}_n_{label}"] = cell.counts[status]
+    versions = [f"{name}@{metric['version']}" for name, metric in sorted(row.metrics.items())]
+    line["metric_versions"] = csv_cell(" ".join(versions))
+    line["metrics_sha256"] = digest([row.metrics[name] for name in sorted(row.metrics)])
+    line["suite_sha256"] = row.suite["key"]
+    line["model_sha256"] = digest(row.model)
+    line["a2bench"] = __version__
+    return line
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """The table as CSV: UTF-8, Unix lines, full precision, no cell a spreadsheet would execute."""
+    return str(table(rows).to_csv(index=False, lineterminator="\n"))
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """The table for reading: means with intervals, and the counts where not every case is ok."""
+    names = _names(rows)
+    lines = ["| model | suite | profile | cases | " + " | ".join(names) + " |"]
+    lines.append("|" + " --- |" * (4 + len(names)))
+    for row in rows:
+        cases = len({work.case_key for work in row.works})
+        head = [row.name, f"{row.suite['name']} {row.suite['version']}", row.profile, str(cases)]
+        cells = [*head, *(describe(row.cell(name)) for name in names)]
+        lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
+    lines.append("")
+    lines.append(
+        "Means over cases with 95 % intervals; in brackets what was not ok. a2bench "
+        f"{__version__}; rows of different profiles or suites cannot be compared."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def describe(cell: Cell) -> str:
+    """A cell in words: ``0.512 [0.487, 0.538]``, then the counts that are not ok."""
+    others = [
+        f"{n} {status.replace('_', ' ')}"
+        for status, n in sorted(cell.counts.items())
+        if status != "ok" and n
+    ]
+    text = "–"
+    if cell.interval is not None:
+        text = f"{cell.interval.mean:.3f}"
+        if cell.interval.low is not None:
+            text += f" [{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
+    return f"{text} ({', '.join(others)})" if others else text

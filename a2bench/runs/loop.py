@@ -1,0 +1,121 @@
+"""Plan and perform: content-keyed work that is not in the store yet.
+
+Making a video and scoring it are one job for each (case, seed), because all metrics of a video
+share one decode. The plan holds only what is missing, so resuming, ``--limit``, ``--dry-run`` and
+error isolation are the same loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from a2bench import metric as metrics_
+from a2bench.runs.provenance import provenance
+from a2bench.runs.request import Job, Request, score_key
+from a2bench.runs.store import Record, RunStore
+from a2bench.runs.worker import Worker
+from a2bench.types import Status
+
+
+class Policy(StrEnum):
+    """What to do about work whose outcome is in the store."""
+
+    ONLY_MISSING = "only-missing"
+    ALWAYS = "always"
+    ONLY_CACHED = "only-cached"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The jobs to do, and how much of the request is in the store: (present, asked for)."""
+
+    jobs: tuple[Job, ...]
+    videos: tuple[int, int]
+    scores: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A job's records, or the reason why its worker died."""
+
+    job: Job
+    records: tuple[Record, ...] = ()
+    died: str = ""
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere, in any order."""
+
+    def run(self, worker: Worker, jobs: Sequence[Job]) -> Iterator[Outcome]: ...
+
+
+Watch = Callable[[Outcome], None]
+
+
+def plan(request: Request, records: Mapping[str, Record], policy: Policy) -> Plan:
+    """What is missing in ``records``; ``always`` takes everything as missing.
+
+    A failure is not an outcome that stays: it is tried again.
+    """
+    jobs: list[Job] = []
+    videos = scores = 0
+    for case, seed, key in request.works():
+        held = records.get(key)
+        sha256 = held.video_sha256 if held and held.status is Status.OK else ""
+        done = set()
+        for metric in request.metrics:
+            name = score_key(key, sha256, metrics_.identity(metric), request.profile)
+            if sha256 and name in records and records[name].final:
+                done.add(metric.info.name)
+        videos += bool(sha256)
+        scores += len(done)
+        if policy is Policy.ALWAYS:
+            sha256, done = "", set()
+        missing = tuple(m.info.name for m in request.metrics if m.info.name not in done)
+        if missing or not sha256:
+            jobs.append(
+                Job(case=case, seed=seed, video_key=key, video_sha256=sha256, metrics=missing)
+            )
+    total = len(request.cases) * len(request.seeds)
+    return Plan(
+        jobs=() if policy is Policy.ONLY_CACHED else tuple(jobs),
+        videos=(videos, total),
+        scores=(scores, total * len(request.metrics)),
+    )
+
+
+def perform(
+    request: Request,
+    jobs: Sequence[Job],
+    store: RunStore,
+    executor: Executor,
+    *,
+    arguments: Sequence[str] = (),
+    watch: Watch = lambda _: None,
+) -> None:
+    """Files the request in the store and does the jobs; ``watch`` sees each outcome.
+
+    A job whose worker died is tried once more, each of its steps by itself; a step whose worker
+    dies again is recorded as failed, so that one crash costs one score.
+    """
+    store.create().sweep()
+    revision = store.write_manifest(request.manifest(), provenance(arguments))
+    worker = Worker(request, store, revision=revision)
+    died: list[Job] = []
+    try:
+        for outcome in executor.run(worker, jobs):
+            if outcome.died:
+                died.append(outcome.job)
+            else:
+                watch(outcome)
+        for step in (step for job in died for step in worker.remainder(job)):
+            for again in executor.run(worker, [step]):
+                if again.died:
+                    records = worker.give_up(step, f"the worker died twice: {again.died}")
+                    again = replace(again, records=records, died="")
+                watch(again)
+    finally:
+        store.sweep()  # a worker that was stopped could not remove its unfinished work

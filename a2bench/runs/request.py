@@ -1,0 +1,112 @@
+"""What a run is asked for, what a job is, and the keys of videos and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from a2bench import generator as generators
+from a2bench import metric as metrics_
+from a2bench.errors import CannotRun
+from a2bench.generator import Generator, SuiteAware
+from a2bench.keys import digest
+from a2bench.metric import Metric
+from a2bench.redaction import redacted
+from a2bench.types import Case, Json, Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run is asked for. ``cases`` are those of ``suite`` that were selected."""
+
+    suite: Suite
+    cases: tuple[Case, ...]
+    generator: Generator
+    metrics: tuple[Metric, ...]
+    profile: str
+    seeds: tuple[int, ...] = (0,)
+
+    def prepare(self) -> tuple[str, ...]:
+        """Checks weights and the generator's files before anything runs. Returns warnings.
+
+        Raises ``CannotRun`` with all that is missing and what to type.
+        """
+        if lacking := metrics_.missing(self.metrics):
+            raise CannotRun("\n".join(lacking))
+        if isinstance(self.generator, SuiteAware):
+            return self.generator.prepare(self.suite)
+        return ()
+
+    def works(self) -> Iterator[tuple[Case, int, str]]:
+        """Each case and seed with the key of its video."""
+        for case in self.cases:
+            for seed in self.seeds:
+                yield case, seed, video_key(self.generator, case, seed)
+
+    def manifest(self) -> dict[str, Json]:
+        """The request as the store files it: all that a leaderboard needs to find the records."""
+        info = self.generator.info
+        return {
+            "model": {
+                "name": info.name,
+                "revision": info.revision,
+                "params": redacted(info.params),
+                "weights": dict(info.weights),
+                "licence": info.licence,
+                "source": info.source,
+            },
+            "suite": {
+                "name": self.suite.name,
+                "version": self.suite.version,
+                "key": self.suite.key,
+            },
+            "profile": self.profile,
+            "works": [[case.id, case.key, seed, key] for case, seed, key in self.works()],
+            "metrics": [
+                {
+                    "dimension": m.info.dimension,
+                    "low": m.info.low,
+                    "high": m.info.high,
+                    "higher_is_better": m.info.higher_is_better,
+                    "licence": metrics_.licence(m),
+                    **metrics_.identity(m),
+                }
+                for m in self.metrics
+            ],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is missing of one case and seed; ``video_sha256`` is empty when the video is too."""
+
+    case: Case
+    seed: int
+    video_key: str
+    video_sha256: str
+    metrics: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        return len(self.metrics) + (not self.video_sha256)
+
+
+def video_key(generator: Generator, case: Case, seed: int) -> str:
+    """The key of a video: the case's content, all that the generator is, and the seed."""
+    who = generators.identity(generator, case, seed=seed)
+    return digest({"kind": "video", "case": case.key, "generator": who, "seed": seed})
+
+
+def score_key(video: str, video_sha256: str, metric: Mapping[str, Json], profile: str) -> str:
+    """The key of a score: its video's key and bytes, and ``metric.identity``, and the profile."""
+    names = ("name", "version", "params", "extractors")
+    what = {name: metric[name] for name in names}
+    return digest(
+        {
+            "kind": "score",
+            "video": video,
+            "sha256": video_sha256,
+            "metric": what,
+            "profile": profile,
+        }
+    )

@@ -1,0 +1,219 @@
+"""A worker: makes the videos and the scores of one request, one job at a time.
+
+Here is the boundary where any failure becomes a record, so that the other works go on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from a2bench import metric as metrics_
+from a2bench.errors import A2BenchError, GeneratorError, MetricError, NotApplicable, Refused
+from a2bench.features import FeatureBank
+from a2bench.keys import canonical_json, file_sha256
+from a2bench.metric import Metric
+from a2bench.redaction import redact
+from a2bench.runs.request import Job, Request, score_key
+from a2bench.runs.store import Record, RecordWriter, RunStore
+from a2bench.types import Json, Measurement, Score, Status, Video
+from a2bench.video import probe
+
+
+class Worker:
+    """Does jobs of one request against one store. Cheap to send to another process."""
+
+    def __init__(self, request: Request, store: RunStore, *, revision: int) -> None:
+        self.request = request
+        self.store = store
+        self.revision = revision
+        self._metrics = {m.info.name: m for m in request.metrics}
+        self._writer: RecordWriter | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_writer": None}  # each process appends to a file of its own
+
+    def perform(self, job: Job) -> tuple[Record, ...]:
+        """Makes the video when it is missing, then the scores that are missing."""
+        records: list[Record] = []
+        video = self._stored_video(job)
+        if video is None:
+            record, video = self._generate(job)
+            records.append(self._keep(record))
+        if video is not None:
+            chosen = [self._metrics[name] for name in job.metrics]
+            bank = FeatureBank(job.case, video, [e for m in chosen for e in m.extractors])
+            made = replace(job, video_sha256=video.sha256)
+            for metric in chosen:
+                score = self._score(made, metric, bank)
+                records.append(self._keep(self._score_record(made, score)))
+        return tuple(records)
+
+    def remainder(self, job: Job) -> Iterator[Job]:
+        """The steps of a job that left no record, one job for each, looked up as they come."""
+        if self._made(job) is None:
+            yield replace(job, metrics=())
+        video = self._made(job)
+        if video is not None:
+            records = self.store.records()
+            for name in job.metrics:
+                step = replace(job, video_sha256=video.video_sha256, metrics=(name,))
+                if self._score_key(step, name) not in records:
+                    yield step
+
+    def give_up(self, job: Job, reason: str) -> tuple[Record, ...]:
+        """Records a job of one step as failed."""
+        if not job.metrics:
+            return (self._keep(self._video_record(job, error=reason)),)
+        name = job.metrics[0]
+        score = _score(name, job, Status.FAILED, error=reason)
+        return (self._keep(self._score_record(job, score)),)
+
+    def _made(self, job: Job) -> Record | None:
+        record = self.store.records().get(job.video_key)
+        return record if record and record.status is Status.OK else None
+
+    def _keep(self, record: Record) -> Record:
+        self._writer = self._writer or self.store.writer()
+        self._writer.append(record)
+        return record
+
+    def _stored_video(self, job: Job) -> Video | None:
+        """The video of the store, unless it is to be made, is gone or was tampered with."""
+        path = self.store.video_path(job.video_key)
+        if job.video_sha256 and path.exists() and file_sha256(path) == job.video_sha256:
+            return probe(path)
+        return None
+
+    def _generate(self, job: Job) -> tuple[Record, Video | None]:
+        start = time.perf_counter()
+        try:
+            video = self._publish(job)
+        except Exception as error:  # noqa: BLE001 - the boundary of a work: one failure must not stop the others
+            return self._video_record(job, error=_describe(error), seconds=_since(start)), None
+        return self._video_record(job, video=video, seconds=_since(start)), video
+
+    def _publish(self, job: Job) -> Video:
+        with self.store.staging() as folder:
+            out = folder / "video.mp4"
+            self.request.generator.generate(job.case, seed=job.seed, out=out)
+            _check_output(folder, out)
+            video = probe(out)
+            try:
+                return replace(video, path=self.store.publish(out, job.video_key))
+            except OSError as error:
+                path = self.store.video_path(job.video_key)
+                raise GeneratorError(f"cannot publish {path}: {error.strerror}") from error
+
+    def _score(self, job: Job, metric: Metric, bank: FeatureBank) -> Score:
+        name = metric.info.name
+        start = time.perf_counter()
+        try:
+            measured = _checked(metric.score(job.case, bank), name)
+        except NotApplicable as reason:
+            return _score(name, job, Status.NOT_APPLICABLE, error=str(reason))
+        except Refused as reason:
+            return _score(name, job, Status.REFUSED, error=str(reason))
+        except Exception as error:  # noqa: BLE001 - the boundary of a work: one failure must not stop the others
+            return _score(name, job, Status.FAILED, error=_describe(error))
+        return Score(
+            metric=name,
+            case_id=job.case.id,
+            seed=job.seed,
+            status=Status.OK,
+            value=measured.value,
+            detail=measured.detail,
+            seconds=_since(start),
+        )
+
+    def _score_key(self, job: Job, metric: str) -> str:
+        identity = metrics_.identity(self._metrics[metric])
+        return score_key(job.video_key, job.video_sha256, identity, self.request.profile)
+
+    def _score_record(self, job: Job, score: Score) -> Record:
+        return Record(
+            kind="score",
+            key=self._score_key(job, score.metric),
+            model=self.request.generator.info.name,
+            case_id=job.case.id,
+            case_key=job.case.key,
+            seed=job.seed,
+            profile=self.request.profile,
+            metric=score.metric,
+            video_sha256=job.video_sha256,
+            status=score.status,
+            value=score.value,
+            detail=score.detail,
+            error=score.error,
+            licence=metrics_.licence(self._metrics[score.metric]),
+            seconds=score.seconds,
+            revision=self.revision,
+        )
+
+    def _video_record(
+        self,
+        job: Job,
+        *,
+        video: Video | None = None,
+        error: str | None = None,
+        seconds: float = 0.0,
+    ) -> Record:
+        return Record(
+            kind="video",
+            key=job.video_key,
+            model=self.request.generator.info.name,
+            case_id=job.case.id,
+            case_key=job.case.key,
+            seed=job.seed,
+            status=Status.FAILED if video is None else Status.OK,
+            video_sha256="" if video is None else video.sha256,
+            detail={} if video is None else _shape(video),
+            error=error,
+            seconds=seconds,
+            revision=self.revision,
+        )
+
+
+def _score(metric: str, job: Job, status: Status, *, error: str) -> Score:
+    return Score(metric=metric, case_id=job.case.id, seed=job.seed, status=status, error=error)
+
+
+def _checked(measured: Measurement, metric: str) -> Measurement:
+    """A metric's answer, checked. Raises ``MetricError`` when it is no finite number."""
+    value = float(measured.value)
+    if not math.isfinite(value):
+        raise MetricError(f"{metric}: non-finite value {value}")
+    try:
+        canonical_json(measured.detail)
+    except (TypeError, ValueError) as error:
+        raise MetricError(f"{metric}: detail is not JSON: {error}") from error
+    return Measurement(value=value, detail=measured.detail)
+
+
+def _check_output(folder: Path, out: Path) -> None:
+    """Holds a generator to its contract: one regular file, at ``out``."""
+    found = sorted(path.name for path in folder.iterdir())
+    if not found:
+        raise GeneratorError("generator wrote no video")
+    if found != [out.name]:
+        raise GeneratorError(f"generator wrote no video at the path it was given, but {found[:5]}")
+    if out.is_symlink() or not out.is_file():
+        raise GeneratorError("generator wrote no video: what it left is not a regular file")
+
+
+def _shape(video: Video) -> dict[str, Json]:
+    names = ("width", "height", "fps", "frames", "duration_s")
+    return {name: getattr(video, name) for name in names}
+
+
+def _describe(error: Exception) -> str:
+    """A failure in one line: our own errors speak for themselves, others name their type."""
+    text = str(error) if isinstance(error, A2BenchError) else f"{type(error).__name__}: {error}"
+    return redact(text)
+
+
+def _since(start: float) -> float:
+    return round(time.perf_counter() - start, 3)

@@ -1,0 +1,1 @@
+"""Flow, interpolation and differences between frames."""

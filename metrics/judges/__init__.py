@@ -1,1 +1,0 @@
-"""Judges: models that look at a video and grade it, behind one small protocol."""

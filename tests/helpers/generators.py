@@ -1,0 +1,90 @@
+"""Generators for tests: a correct one, and one for each way to break the contract."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from a2bench.generator import GeneratorInfo
+from a2bench.types import Case
+from tests.helpers.makers import write_video
+
+
+@dataclass(frozen=True, kw_only=True)
+class MyGenerator:
+    """A light square on a ground that the case and the seed colour."""
+
+    name: str = "my-generator"
+    revision: str = "1"
+    frames: int = 9
+
+    @property
+    def info(self) -> GeneratorInfo:
+        return GeneratorInfo(
+            name=self.name,
+            revision=self.revision,
+            params={"frames": self.frames},
+            licence="Apache-2.0",
+            source="tests",
+            parallel=True,
+        )
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        write_video(out, self.frames, seed=int(case.key[:8], 16) + seed)
+
+
+class WritesNothing(MyGenerator):
+    """Returns without a file."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        return
+
+
+class WritesElsewhere(MyGenerator):
+    """Writes a good video under another name."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        write_video(out.with_name("elsewhere.mp4"), seed=seed)
+
+
+class WritesTwo(MyGenerator):
+    """Writes the video that was asked for, and another beside it."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        write_video(out, seed=seed)
+        write_video(out.with_name("second.mp4"), seed=seed)
+
+
+class WritesDirectory(MyGenerator):
+    """Makes a folder where the video belongs."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        out.mkdir()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raises(MyGenerator):
+    """Raises an error with the text that it was given."""
+
+    text: str = "broken on purpose"
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        raise RuntimeError(self.text)
+
+
+class Hangs(MyGenerator):
+    """Never returns."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        while True:
+            time.sleep(3600)
+
+
+class Dies(MyGenerator):
+    """Kills its own process, as a segmentation fault or the memory killer would."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)

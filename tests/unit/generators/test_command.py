@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from a2bench.errors import GeneratorError, UsageError
+from a2bench.generators.command import Command
+from a2bench.types import Case
+from a2bench.video import probe
+from tests.helpers import ROOT
+from tests.helpers.makers import make_case
+
+COPIES_REQUEST = """
+import json, sys
+request = json.load(sys.stdin)
+open(request["out"], "w").write(json.dumps(request))
+"""
+WRITES_A_VIDEO = """
+import json, sys
+from pathlib import Path
+from tests.helpers.makers import write_video
+request = json.load(sys.stdin)
+write_video(Path(request["out"]), seed=request["seed"])
+"""
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return make_case(tmp_path / "suite")
+
+
+def python(code: str, *arguments: str, timeout_s: float = 60.0) -> Command:
+    return Command(command=[sys.executable, "-c", code, *arguments], timeout_s=timeout_s)
+
+
+def failure(command: Command, case: Case, out: Path) -> str:
+    with pytest.raises(GeneratorError) as caught:
+        command.generate(case, seed=0, out=out)
+    return str(caught.value)
+
+
+def test_the_program_gets_the_request(case: Case, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    python(COPIES_REQUEST).generate(case, seed=7, out=out)
+    request = json.loads(out.read_text())
+    assert set(request) == {"version", "case", "prompt", "elements", "seed", "out"}
+    assert (request["version"], request["case"], request["seed"]) == (1, "case-001", 7)
+    assert request["prompt"] == case.prompt
+    assert Path(request["out"]) == out
+    assert [e["role"] for e in request["elements"]] == ["character", "object", "background"]
+    assert all(Path(e["image"]).is_absolute() for e in request["elements"])
+    assert Path(request["elements"][0]["image"]).read_bytes() == case.elements[0].image.read_bytes()
+    assert set(request["elements"][0]) == {"id", "role", "name", "caption", "image"}
+
+
+def test_a_video_comes_back(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "my model.py"
+    script.write_text(WRITES_A_VIDEO)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)  # the program is started in the current folder
+    command = Command(command=f"{shlex.quote(sys.executable)} 'my model.py'")
+    command.generate(case, seed=0, out=tmp_path / "out.mp4")
+    assert probe(tmp_path / "out.mp4").frames == 9
+
+
+def test_any_text_survives_and_no_shell_reads_it(case: Case, tmp_path: Path) -> None:
+    prompt = "d\u00e9j\u00e0 vu \u96ea \ud800 \0 $(touch x) `touch x`; 'quoted' \"twice\"\n"
+    told = Case(id="x", prompt=prompt, elements=case.elements)
+    python(COPIES_REQUEST, "$(touch x)", "; touch x").generate(told, seed=0, out=tmp_path / "out")
+    assert json.loads((tmp_path / "out").read_text())["prompt"] == prompt
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_request_that_nobody_reads_blocks_nobody(case: Case, tmp_path: Path) -> None:
+    long = Case(id="x", prompt="word " * 1_000_000, elements=case.elements)
+    code = f"open({str(tmp_path / 'out')!r}, 'w').write('done')"
+    python(code).generate(long, seed=0, out=tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "done"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise RuntimeError('no GPU here')", "exit code 1; it said:\nTraceback"),
+        ("raise RuntimeError('no GPU here')", "RuntimeError: no GPU here"),
+        ("import sys; sys.exit(7)", "exit code 7; it said:\nnothing"),
+        ("import os; os.kill(os.getpid(), 9)", "ended by signal 9 (Killed"),
+        ("print('all well')", "it wrote no video to the path in `out`; it said:\nall well"),
+    ],
+)
+def test_a_failure_is_told_with_its_reason(
+    case: Case, tmp_path: Path, code: str, reason: str
+) -> None:
+    text = failure(python(code), case, tmp_path / "out.mp4")
+    assert text.startswith(f"{sys.executable}: ")
+    assert reason in text
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_flood_of_output_is_cut_to_its_end(case: Case, tmp_path: Path, stream: str) -> None:
+    code = (
+        f"import sys\nfor _ in range(2000): sys.{stream}.write('\u00fc' * 10_000)\n"
+        f"sys.{stream}.write('the end'); sys.exit(3)"
+    )
+    text = failure(python(code), case, tmp_path / "out.mp4")
+    assert text.endswith("\u00fcthe end")
+    assert len(text) < 4200
+
+
+def test_bytes_that_are_no_text_are_replaced(case: Case, tmp_path: Path) -> None:
+    code = "import sys; sys.stderr.buffer.write(b'\\xff\\xfe bad'); sys.exit(1)"
+    assert failure(python(code), case, tmp_path / "out.mp4").endswith("\ufffd\ufffd bad")
+
+
+HOLDS_A_LOCK = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(3600)
+"""
+STARTS_ANOTHER = """
+import subprocess, sys
+words = [sys.executable, "-c", sys.argv[2], sys.argv[1]]
+child = subprocess.Popen(words, stdout=subprocess.PIPE)
+child.stdout.readline()
+open(sys.argv[1] + ".held", "w").close()
+"""
+
+
+def wait_for_the_end(lock: Path) -> None:
+    """Returns when the process that holds the lock is dead."""
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ("child.wait()", "over its time limit of 2 s"),
+        ("sys.exit(4)", "exit code 4"),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_nothing_that_the_program_started_is_left(
+    case: Case, tmp_path: Path, then: str, reason: str
+) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    limit_s = 2.0 if "limit" in reason else 60.0
+    command = python(STARTS_ANOTHER + then, str(lock), HOLDS_A_LOCK, timeout_s=limit_s)
+    assert reason in failure(command, case, tmp_path / "out.mp4")
+    wait_for_the_end(lock)
+
+
+def test_a_program_that_breaks_away_with_the_pipes_does_not_hold_us(
+    case: Case, tmp_path: Path
+) -> None:
+    code = (
+        "import os, subprocess, sys\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); sys.exit(5)"
+    )
+    try:
+        assert "exit code 5" in failure(python(code), case, tmp_path / "out.mp4")
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_ends_the_program_too(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, real = tmp_path / "lock", subprocess.Popen.wait
+
+    def interrupted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        if timeout is None:
+            return real(process)
+        while not lock.with_suffix(".held").exists():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    command = python(f"{STARTS_ANOTHER}child.wait()", str(lock), HOLDS_A_LOCK)
+    with pytest.raises(KeyboardInterrupt):
+        command.generate(case, seed=0, out=tmp_path / "out.mp4")
+    wait_for_the_end(lock)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("", "is empty"),
+        ((), "is empty"),
+        ("python 'my model.py", "No closing quotation"),
+        ("no-such-program --fast", "no program 'no-such-program'"),
+    ],
+)
+def test_a_command_that_cannot_be_right_is_refused(
+    command: str | tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(UsageError, match=reason):
+        Command(command=command)
+
+
+def test_a_program_that_cannot_start_is_named(case: Case, tmp_path: Path) -> None:
+    script = tmp_path / "model"
+    script.write_bytes(b"\x00not a program")
+    script.chmod(0o755)
+    text = failure(Command(command=(str(script),)), case, tmp_path / "out.mp4")
+    assert text == f"cannot start {str(script)!r}: Exec format error"
+
+
+def test_info_tells_the_command_without_secrets(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "planted-secret-1")
+    code = "import os, sys; sys.exit(os.environ['MY_API_KEY'] + ' --token planted-secret-2')"
+    command = python(code, "--api-key", "planted-secret-2", "--steps", "50")
+    assert str(command.info.params["command"]).endswith("--api-key [redacted] --steps 50")
+    text = failure(command, case, tmp_path / "out.mp4")
+    assert "[redacted]" in text
+    assert "planted" not in text + str(command.info)
+
+
+def test_revision_and_words_are_part_of_the_identity() -> None:
+    one = Command(command=(sys.executable, "model.py"), revision="1")
+    assert one.info == Command(command=f"{sys.executable} model.py", revision="1").info
+    assert one.info != Command(command=(sys.executable, "model.py"), revision="2").info
+    assert one.info != Command(command=(sys.executable, "other.py"), revision="1").info
+    assert one.info == Command(command=one.words, revision="1", timeout_s=5).info

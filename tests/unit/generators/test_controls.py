@@ -1,0 +1,200 @@
+"""The controls do what their names say, and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from a2bench.errors import CannotRun, GeneratorError
+from a2bench.generator import SuiteAware, identity
+from a2bench.generators import controls
+from a2bench.generators.collage import Collage
+from a2bench.pictures import Frame
+from a2bench.registry import GENERATORS
+from a2bench.suites.suite import load_suite
+from a2bench.types import ROLES, Case, Suite
+from a2bench.video import decode, probe
+from tests.helpers.makers import make_case, make_element, make_suite
+
+SIZE = {"width": 96, "height": 64, "frames": 9}
+NAMES = ["still", "swapped", "noise", "restaged", "blurred", "compressed", "stuttered"]
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    """Three cases; each person has a second photograph among the references."""
+    made = make_suite(tmp_path)
+    second = tuple(
+        replace(make_element(tmp_path, f"{c.id}-second", "character"), subject=person.subject)
+        for c in made.cases
+        for person in c.of("character")
+    )
+    return replace(made, references=made.references + second)
+
+
+def control(name: str, suite: Suite) -> Collage:
+    generator = GENERATORS.load(name)(**SIZE)
+    if isinstance(generator, SuiteAware):
+        assert generator.prepare(suite) == ()
+    assert isinstance(generator, Collage)
+    return generator
+
+
+def clip(generator: Collage, case: Case, seed: int = 0) -> list[Frame]:
+    return list(generator.render(case, seed=seed))
+
+
+def same(a: Frame, b: Frame) -> bool:
+    return np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_control_is_named_parallel_seeded_and_survives_pickling(name: str, suite: Suite) -> None:
+    generator = control(name, suite)
+    case = suite.cases[0]
+    info = generator.info
+    assert (info.name, info.parallel) == (name, True)
+    assert dict(info.params).items() >= SIZE.items()
+    copy = pickle.loads(pickle.dumps(generator))
+    assert repr(copy) == repr(generator) and "width=96" in repr(copy)
+    assert identity(copy, case, seed=0) == identity(generator, case, seed=0)
+    frames = clip(generator, case)
+    assert len(frames) == 9
+    assert all(f.shape == (64, 96, 3) and f.dtype == np.uint8 for f in frames)
+    assert all(map(same, frames, clip(copy, case)))
+    assert not same(frames[0], clip(generator, case, seed=1)[0])
+
+
+def test_still_holds_the_first_frame(suite: Suite) -> None:
+    frames = clip(control("still", suite), suite.cases[0])
+    first = clip(Collage(**SIZE), suite.cases[0])[0]
+    assert all(same(f, first) for f in frames)
+
+
+def test_noise_stays_noise_in_the_file(tmp_path: Path, suite: Suite) -> None:
+    out = tmp_path / "noise.mp4"
+    control("noise", suite).generate(suite.cases[0], seed=0, out=out)
+    grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY).astype(float) for _, f in decode(probe(out))]
+    for before, after in pairwise(grey):
+        assert after.std() > 35
+        assert abs(np.corrcoef(before.ravel(), after.ravel())[0, 1]) < 0.1
+        assert abs(np.corrcoef(after[:, 1:].ravel(), after[:, :-1].ravel())[0, 1]) < 0.2
+
+
+def test_blurred_and_compressed_lose_detail_but_not_the_picture() -> None:
+    case = load_suite("a2bench-open:mini").cases[0]
+    size = {"width": 208, "height": 120, "frames": 1}
+    (sharp,) = clip(Collage(**size), case)
+    (blurred,) = clip(controls.Blurred(**size), case)
+    (compressed,) = clip(controls.Compressed(**size), case)
+
+    def detail(frame: Frame) -> float:
+        return float(cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
+
+    def like(frame: Frame) -> float:
+        return float(np.corrcoef(sharp.ravel(), frame.ravel())[0, 1])
+
+    assert detail(blurred) < 0.1 * detail(sharp)
+    blocks = compressed.astype(float).mean(axis=-1)[:112, :208].reshape(14, 8, 26, 8)
+    reference = sharp.astype(float).mean(axis=-1)[:112, :208].reshape(14, 8, 26, 8)
+    flat, flat_before = ((b.std(axis=(1, 3)) < 1).mean() for b in (blocks, reference))
+    assert flat > flat_before + 0.1
+    assert 0.8 < like(blurred) < 0.999 and 0.8 < like(compressed) < 0.999
+
+
+def test_stuttered_repeats_every_fourth_frame(suite: Suite) -> None:
+    smooth = clip(Collage(**SIZE), suite.cases[0])
+    stuttered = clip(control("stuttered", suite), suite.cases[0])
+    shown = [0, 1, 2, 2, 4, 5, 6, 6, 8]
+    assert all(same(stuttered[i], smooth[j]) for i, j in enumerate(shown))
+    assert not any(same(a, b) for a, b in pairwise(smooth))
+
+
+def test_swapped_shows_a_case_that_shares_no_element(suite: Suite) -> None:
+    generator = control("swapped", suite)
+    assert isinstance(generator, SuiteAware)
+    by_key = {c.key: c for c in suite.cases}
+    for case in suite.cases:
+        other = by_key[generator.inputs(case, seed=0)["case"]]
+        for role in ROLES:
+            assert {e.subject for e in case.of(role)}.isdisjoint(e.subject for e in other.of(role))
+        assert all(map(same, clip(generator, case), clip(Collage(**SIZE), other)))
+
+
+def test_swapped_passes_over_a_case_that_shares_an_element(tmp_path: Path) -> None:
+    first, shares, differs = make_suite(tmp_path).cases
+    person = first.of("character")[0]
+    another = replace(make_element(tmp_path, "other-view", "character"), subject=person.subject)
+    shares = replace(shares, elements=(another, *shares.elements[1:]))
+    generator = controls.Swapped()
+    generator.prepare(Suite(name="s", version="1", cases=(first, shares, differs)))
+    assert generator.inputs(first, seed=0) == {"case": differs.key}
+
+
+def test_swapped_cannot_run_without_another_case(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="no case of suite tiny differs from case case-001"):
+        controls.Swapped().prepare(make_suite(tmp_path, 1))
+
+
+def test_swapped_needs_every_role_in_the_other_case(tmp_path: Path) -> None:
+    bare = make_case(tmp_path, "bare", roles=("character", "object"))
+    cases = (make_case(tmp_path, "full"), bare)
+    with pytest.raises(CannotRun, match="from case full"):
+        controls.Swapped().prepare(Suite(name="s", version="1", cases=cases))
+
+
+def test_every_case_of_the_packaged_suites_can_be_swapped_and_restaged() -> None:
+    for name in ("a2bench-open", "a2bench-open:mini"):
+        suite = load_suite(name)
+        assert controls.Swapped().prepare(suite) == ()
+        assert controls.Restaged().prepare(suite) == ()
+
+
+def test_restaged_shows_another_photograph_of_the_same_person() -> None:
+    suite = load_suite("a2bench-open:mini")
+    generator = controls.Restaged()
+    generator.prepare(suite)
+    by_sha256 = {e.sha256: e for e in suite.references}
+    views = set()
+    for case in suite.cases:
+        for seed in range(4):
+            (sha256,) = generator.inputs(case, seed=seed)["characters"]
+            (shown,) = case.of("character")
+            assert by_sha256[sha256].subject == shown.subject
+            views.add(by_sha256[sha256].view)
+    assert views == {"selfie", "fullbody"}
+
+
+def test_restaged_differs_from_the_collage_in_object_and_person(suite: Suite) -> None:
+    case = suite.cases[0]
+    restaged = control("restaged", suite)
+    thing = case.of("object")[0]
+    plain = Collage().picture(thing, np.random.default_rng(0))
+    changed = restaged.picture(thing, np.random.default_rng(0))
+    assert changed.shape[0] > plain.shape[0] and changed[0, 0, 3] == 0
+
+    def hue(picture: Frame) -> float:
+        middle = picture[picture.shape[0] // 2, picture.shape[1] // 2, :3]
+        return float(cv2.cvtColor(middle[None, None], cv2.COLOR_RGB2HSV_FULL)[0, 0, 0])
+
+    apart = abs(hue(changed) - hue(plain)) * 360 / 256
+    assert 25 < min(apart, 360 - apart) < 65
+    assert not any(map(same, clip(restaged, case), clip(Collage(**SIZE), case)))
+
+
+def test_restaged_cannot_run_without_a_second_photograph(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="case-001-character, case-002-character"):
+        controls.Restaged().prepare(make_suite(tmp_path, 2))
+
+
+@pytest.mark.parametrize("name", ["swapped", "restaged"])
+def test_an_unprepared_control_says_what_to_do(name: str, suite: Suite) -> None:
+    generator = GENERATORS.load(name)(**SIZE)
+    with pytest.raises(GeneratorError, match=f"{name} was not prepared for case case-001"):
+        generator.inputs(suite.cases[0], seed=0)

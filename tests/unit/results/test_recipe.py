@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from a2bench.errors import CannotRun, UnknownName
+from a2bench.results.leaderboard import collect, table
+from a2bench.results.recipe import load_recipe, parse, read_table, recipes, scored, to_markdown
+from a2bench.runs.store import RunStore
+from tests.helpers.fakes import Level, Misbehaves
+from tests.helpers.makers import make_suite
+from tests.unit.runs.test_loop import ask, do
+
+TABLE_1 = Path("leaderboards/skyreels-a2-table-1.csv")
+LEVEL = """
+name = "mine"
+version = "3"
+title = "t"
+note = "n"
+divisor = 2.0
+[weights]
+level = 1.0
+[bounds]
+level = [0.1, 0.3]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("table1", [0.807, 0.821, 0.826, 0.818]),
+        ("bounded", [0.615, 0.625, 0.629, 0.623]),
+        ("equal", [0.651, 0.661, 0.667, 0.665]),
+    ],
+)
+def test_the_recipes_on_the_published_table(name: str, expected: list[float]) -> None:
+    found = scored([read_table(TABLE_1)], load_recipe(name))
+    assert [round(float(value), 3) for value in found["comprehensive"]] == expected
+    assert list(found["comprehensive_rank"]) == [
+        4,
+        2 if name != "equal" else 3,
+        1,
+        3 if name != "equal" else 2,
+    ]
+    assert set(found["comprehensive_recipe"]) == {f"{name}@1"}
+
+
+def test_table1_is_the_paper_s_own_score_and_says_that_it_is_inferred() -> None:
+    recipe = load_recipe("table1")
+    found = scored([read_table(TABLE_1)], recipe)
+    assert list(found["comprehensive"].round(3)) == list(found["comprehensive_published"])
+    assert "inferred" in recipe.title
+    assert "Unofficial" in recipe.note
+
+
+def test_every_recipe_has_weights_for_the_eight_metrics_of_the_paper() -> None:
+    assert recipes() == ("bounded", "equal", "table1")
+    columns = set(read_table(TABLE_1))
+    for name in recipes():
+        weights = load_recipe(name).weights
+        assert len(weights) == 8
+        assert weights.keys() <= columns
+
+
+def test_a_row_with_a_lacking_part_is_neither_scored_nor_ranked() -> None:
+    rows = read_table(TABLE_1)
+    rows.loc[2, "motion_smoothness"] = None
+    found = scored([rows], load_recipe("table1"))
+    assert pd.isna(found["comprehensive"][2])
+    assert found["comprehensive_lacks"][2] == "motion_smoothness"
+    assert list(found["comprehensive_rank"].fillna(0)) == [3, 1, 0, 2]
+    assert "lacks motion_smoothness" in to_markdown(found, load_recipe("table1"))
+
+
+def test_a_metric_that_failed_on_one_case_makes_the_row_incomplete(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    do(ask(make_suite(tmp_path / "s", 2), Level(), Misbehaves(how="raise")), store)
+    rows = table(collect([store]))
+    (line,) = scored([rows], parse(LEVEL)).to_dict("records")
+    assert line["comprehensive"] == pytest.approx((line["level"] - 0.1) / 0.2 / 2, rel=1e-12)
+    assert line["comprehensive_recipe"] == "mine@3"
+    (line,) = scored([rows.assign(level_n_failed=1)], parse(LEVEL)).to_dict("records")
+    assert pd.isna(line["comprehensive"])
+    assert line["comprehensive_lacks"] == "level (1 failed)"
+
+
+def test_ranks_do_not_cross_profiles_suites_or_versions() -> None:
+    rows = pd.DataFrame(
+        {
+            "model": ["a", "b", "c", "d", "e"],
+            "profile": ["lite", "lite", "paper", "lite", "lite"],
+            "suite": ["s", "s", "s", "t", "s"],
+            "metric_versions": ["level@1 x@1", "level@1", "level@1", "level@1", "level@2"],
+            "level": [0.1, 0.2, 0.1, 0.1, 0.1],
+        }
+    )
+    assert list(scored([rows], parse(LEVEL))["comprehensive_rank"]) == [2, 1, 1, 1, 1]
+
+
+def test_equal_scores_share_a_rank() -> None:
+    rows = pd.DataFrame({"model": ["a", "b", "c"], "profile": "p", "suite": "s"})
+    found = scored([rows.assign(level=[0.3, 0.3, 0.2])], parse(LEVEL))
+    assert list(found["comprehensive_rank"]) == [1, 1, 3]
+
+
+def test_the_parts_stand_beside_the_score() -> None:
+    recipe = load_recipe("table1")
+    text = to_markdown(scored([read_table(TABLE_1)], recipe), recipe)
+    head, _, pika = text.splitlines()[:3]
+    assert all(name in head for name in recipe.weights)
+    assert pika.count("|") == head.count("|")
+    assert "| 0.388 |" in pika and "| 0.807 |" in pika
+    assert "table1@1, inferred" in text and "Unofficial" in text
+
+
+def test_tables_are_joined_and_no_cell_becomes_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("model,profile,suite,level,note\n=1+1,p,s,0.2,\n")
+    found = scored([read_table(TABLE_1), read_table(path)], load_recipe("table1"))
+    assert pd.isna(found["comprehensive"][4])
+    assert list(found["model"]) == ["Pika", "Vidu", "Keling", "SkyReels-A2", "'=1+1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("level = 1.0", "level = -1.0"), "0 or more"),
+        (("level = 1.0", "level = 0"), "one of them is more"),
+        (("level = 1.0", "level = nan"), "no finite number"),
+        (("divisor = 2.0", "divisor = 0"), "divisor is more than 0"),
+        (("divisor = 2.0", ""), "no divisor"),
+        (("[0.1, 0.3]", "[0.3, 0.1]"), "bounds of level"),
+        (("level = [0.1", "other = [0.1"), "bounds of other"),
+        (("[weights]", "[weights"), "Expected"),
+        (("[weights]\nlevel = 1.0", "weights = 1"), "are tables"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(LEVEL.replace(*change, 1))
+    with pytest.raises(CannotRun, match=message):
+        load_recipe(str(path))
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="bounded, equal, table1"):
+        load_recipe("mean")
+    with pytest.raises(CannotRun, match=r"none\.toml"):
+        load_recipe(str(tmp_path / "none.toml"))
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(CannotRun, match="no column model, profile, suite"):
+        read_table(path)
+    with pytest.raises(CannotRun, match="is no leaderboard"):
+        read_table(tmp_path / "none.csv")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from a2bench.errors import StoreError
+from a2bench.runs.store import Record, RunStore
+from a2bench.types import Status
+
+
+def record(key: str = "k", *, revision: int = 1, value: float | None = 0.5) -> Record:
+    return Record(
+        kind="score",
+        key=key,
+        model="m",
+        case_id="c",
+        case_key="ck",
+        seed=0,
+        status=Status.OK if value is not None else Status.FAILED,
+        metric="level",
+        profile="test",
+        video_sha256="ab",
+        value=value,
+        detail={"x": [1, None, "ü"]},
+        error=None if value is not None else "broke",
+        revision=revision,
+    )
+
+
+def test_records_round_trip_with_full_precision(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    store.writer().append(record(value=0.1 + 0.2))
+    (read,) = store.records().values()
+    assert read.value == 0.1 + 0.2
+    assert read.detail == {"x": [1, None, "ü"]}
+    assert read.written_at.endswith("+00:00")
+
+
+def test_the_newest_revision_wins_in_any_order_of_files(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    for order in ([3, 1, 2], [1, 2, 3]):
+        for path in (tmp_path / "records").iterdir():
+            path.unlink()
+        for revision in order:
+            store.writer().append(record(revision=revision, value=revision / 10))
+        assert store.records()["k"].value == 0.3
+
+
+def test_of_one_revision_a_final_outcome_beats_a_failure(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    store.writer().append(record(value=0.25))
+    store.writer().append(record(value=None))
+    assert store.records()["k"].value == 0.25
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    store.writer().append(record())
+    (path,) = (tmp_path / "records").iterdir()
+    path.write_bytes(b"{broken\n" + path.read_bytes())
+    with pytest.raises(StoreError, match=r"\.jsonl:1: damaged record"):
+        store.records()
+
+
+def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    store.writer().append(record())
+    (path,) = (tmp_path / "records").iterdir()
+    row = json.loads(path.read_text())
+    path.write_text(json.dumps({**row, "schema": 99}) + "\n")
+    with pytest.raises(StoreError, match="another version"):
+        store.records()
+
+
+def test_manifests_keep_the_order_of_runs_and_repeat_in_place(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    assert [store.write_manifest({"n": n}, {}) for n in (1, 2, 1)] == [1, 2, 3]
+    assert [m["request"]["n"] for m in store.manifests()] == [2, 1]
+
+
+def test_sweep_removes_only_what_dead_processes_left(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    with store.staging() as mine:
+        (mine / "half.mp4").write_bytes(b"x")
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        host = mine.name.partition("-")[0]
+        (tmp_path / "tmp" / f"{host}-{child}-dead").mkdir()
+        (tmp_path / "tmp" / "otherhost-1-alive").mkdir()
+        store.sweep()
+        left = {path.name for path in (tmp_path / "tmp").iterdir()}
+        assert left == {mine.name, "otherhost-1-alive"}
+    assert not mine.exists()
