@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from a2bench.errors import A2BenchError
-from a2bench.metric import missing
+from a2bench.metric import missing_files
 from a2bench.registry import GENERATORS, METRICS, build_profile
 
 
@@ -115,7 +115,7 @@ def _metrics(profile: str) -> list[Check]:
     except A2BenchError as error:
         found, _, remedy = str(error).partition("; ")
         return [Check(name=name, ok=False, found=found, remedy=remedy)]
-    lacking = [text.partition("; ") for text in missing(metrics)]
+    lacking = [text.partition("; ") for text in missing_files(metrics)]
     if not lacking:
         return [Check(name=name, ok=True, found=f"{len(metrics)} metrics, weights verified")]
     return [Check(name=name, ok=False, found=found, remedy=remedy) for found, _, remedy in lacking]

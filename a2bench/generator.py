@@ -52,7 +52,7 @@ class SuiteAware(Protocol):
         ...
 
 
-def identity(generator: Generator, case: Case, *, seed: int) -> dict[str, Json]:
+def generator_identity(generator: Generator, case: Case, *, seed: int) -> dict[str, Json]:
     """All that decides a video, for its key and record."""
     info = generator.info
     more = generator.inputs(case, seed=seed) if isinstance(generator, SuiteAware) else {}

@@ -87,7 +87,7 @@ class Profile:
         return {metric.info.name: metric for metric in (*self.metrics, *self.more)}
 
 
-def identity(metric: Metric) -> dict[str, Json]:
+def metric_identity(metric: Metric) -> dict[str, Json]:
     """All that decides a metric's value besides the video and the case, for keys and records."""
     info = metric.info
     return {
@@ -98,13 +98,13 @@ def identity(metric: Metric) -> dict[str, Json]:
     }
 
 
-def licence(metric: Metric) -> str:
+def metric_licence(metric: Metric) -> str:
     """The licences that a score stands under: of the metric's code and of the weights it reads."""
     found = (metric.info.licence, *(e.info.licence for e in metric.extractors))
     return "; ".join(dict.fromkeys(text for text in found if text))
 
 
-def missing(metrics: Sequence[Metric]) -> tuple[str, ...]:
+def missing_files(metrics: Sequence[Metric]) -> tuple[str, ...]:
     """What the metrics' extractors lack on this machine, each with what to type."""
     needy = (e for m in metrics for e in m.extractors if isinstance(e, NeedsFiles))
     return tuple(dict.fromkeys(text for extractor in needy for text in extractor.missing()))

@@ -27,6 +27,12 @@ class Interval:
     mean: float
     high: float | None
 
+    def shown(self, form: str) -> str:
+        """For reading, each number in a format: ``0.512 [0.487, 0.538]``, or the mean alone."""
+        if self.low is None or self.high is None:
+            return f"{self.mean:{form}}"
+        return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
 
 def bootstrap_mean(
     values_by_case: Sequence[Sequence[float]],

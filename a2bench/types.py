@@ -1,4 +1,4 @@
-"""The nouns of the house: elements, cases, suites, videos, measurements, scores.
+"""The nouns of the house: elements, cases, suites, videos, measurements.
 
 All are frozen, all take explicit keyword arguments and only store them, and none needs more than
 the standard library.
@@ -6,13 +6,12 @@ the standard library.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from a2bench.keys import digest
 
@@ -106,28 +105,17 @@ class Video:
     duration_s: float
 
 
+class VideoId(NamedTuple):
+    """Which video: a model's answer to a case with a seed. Sorts by case first."""
+
+    case: str
+    model: str
+    seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """What a metric returns: one finite value and the figures behind it (JSON values only)."""
 
     value: float
     detail: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """A metric's outcome for one case and seed: a value only when ``status`` is ``ok``."""
-
-    metric: str
-    case_id: str
-    seed: int
-    status: Status
-    value: float | None = None
-    detail: Mapping[str, Json] = field(default_factory=dict)
-    error: str | None = None
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        finite = self.value is not None and math.isfinite(self.value)
-        if finite != (self.status is Status.OK):
-            raise ValueError(f"a score of status {self.status} cannot have the value {self.value}")

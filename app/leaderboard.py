@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -11,19 +12,10 @@ import streamlit as st
 from a2bench.app import frame
 from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
-from a2bench.results.charts import (
-    axes,
-    group_of,
-    means,
-    name_of,
-    net,
-    parts,
-    radar,
-    ranked,
-    shown_table,
-)
-from a2bench.results.gallery import Exhibit, case_of, gallery
-from a2bench.results.recipe import load_recipe, read_table, recipes, scored
+from a2bench.results.charts import axes, means, net, parts, radar, ranked, shown_table
+from a2bench.results.recipe import load_recipe, recipes, scored
+from a2bench.results.table import Line, lines_of, read_table
+from a2bench.results.videos import StoredVideo, case_of, gallery
 from a2bench.video import probe
 
 MOST_MODELS = 10
@@ -37,54 +29,54 @@ def page() -> None:
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     left.title("Leaderboard")
     try:
-        table = _tables()
+        lines = _lines()
     except A2BenchError as error:
         st.error(str(error))
         return
-    groups = [group_of(line) for line in table.to_dict("records")]
-    group = right.selectbox("Rows of one suite and profile can be compared", sorted(set(groups)))
-    table = table[[one == group for one in groups]]
+    groups = sorted({line.group for line in lines})
+    group = right.selectbox("Rows of one suite and profile can be compared", groups)
+    lines = [line for line in lines if line.group == group]
     tabs = st.tabs(["Metrics", "Comprehensive score", "Videos"])
     with tabs[0]:
-        _metrics(table)
+        _metrics(lines)
     with tabs[1]:
-        _comprehensive(table)
+        _comprehensive(lines)
     with tabs[2]:
         _videos()
 
 
 @st.cache_data
-def _tables() -> pd.DataFrame:
-    return pd.concat([read_table(path) for path in frame.what().tables], ignore_index=True)
+def _lines() -> list[Line]:
+    return [line for path in frame.what().tables for line in lines_of(read_table(path))]
 
 
 @st.cache_data
-def _gallery() -> list[Exhibit]:
+def _gallery() -> list[StoredVideo]:
     return gallery(frame.what().runs)
 
 
 @st.cache_data
-def _ratio(exhibit: Exhibit) -> float:
-    video = probe(exhibit.path)
+def _ratio(path: Path) -> float:
+    video = probe(path)
     return video.width / video.height
 
 
-def _metrics(table: pd.DataFrame) -> None:
-    st.dataframe(shown_table(table), hide_index=True)
+def _metrics(lines: list[Line]) -> None:
+    st.dataframe(shown_table(lines), hide_index=True)
     st.caption(
         "Means over cases with 95 % intervals; in brackets what was not measured, and why. The "
         "radar shows models with a value for every metric: 0 in the centre, 1 at the rim."
     )
-    lines = means(table)
-    models = list(dict.fromkeys(map(name_of, table.to_dict("records"))))
+    shown = means(lines)
+    models = list(dict.fromkeys(line.name for line in lines))
     if len(models) > MOST_MODELS:
         models = st.multiselect("Models in the charts", models, models[:MOST_MODELS])
-        lines = lines[lines["model"].isin(models)]
-    if lines.empty:
+        shown = shown[shown["model"].isin(models)]
+    if shown.empty:
         return
     left, right = st.columns([1, 1], gap="large")
-    left.altair_chart(_radar(lines, models), height=SIDE_PX)
-    right.altair_chart(_bars(lines, models), height=SIDE_PX)
+    left.altair_chart(_radar(shown, models), height=SIDE_PX)
+    right.altair_chart(_bars(shown, models), height=SIDE_PX)
 
 
 def _bars(lines: pd.DataFrame, models: list[str]) -> Any:
@@ -131,11 +123,11 @@ def _tips(*numbers: str) -> list[Any]:
     return ["model", "metric", *(alt.Tooltip(name, format=".3f") for name in numbers)]
 
 
-def _comprehensive(table: pd.DataFrame) -> None:
+def _comprehensive(lines: list[Line]) -> None:
     names = recipes()
     recipe = load_recipe(st.selectbox("Recipe", names, names.index(FIRST_RECIPE)))
     st.markdown(f"**{recipe.label}**: {recipe.title}. {recipe.note}")
-    found = scored([table], recipe)
+    found = scored(lines, recipe)
     rows = ranked(found, recipe)
     st.dataframe(rows, hide_index=True)
     shares = parts(found, recipe)
@@ -156,17 +148,17 @@ def _comprehensive(table: pd.DataFrame) -> None:
 
 def _videos() -> None:
     try:
-        exhibits = _gallery()
+        videos = _gallery()
     except A2BenchError as error:
         st.error(str(error))
         return
-    if not exhibits:
+    if not videos:
         st.info("To see videos here, start with `--run STORE`: the run store that made the table.")
         return
     left, right = st.columns([1, 2])
-    cases = list(dict.fromkeys((e.suite, e.case_id) for e in exhibits))
+    cases = list(dict.fromkeys((e.suite, e.video.case) for e in videos))
     chosen = left.selectbox("Case", cases, format_func=lambda one: f"{one[1]} of {one[0]}")
-    shown = {e.media: e for e in exhibits if (e.suite, e.case_id) == chosen}
+    shown = {e.media: e for e in videos if (e.suite, e.video.case) == chosen}
     picked = right.multiselect(
         f"Models, up to {SIDE_BY_SIDE}",
         list(shown),
@@ -183,6 +175,6 @@ def _videos() -> None:
         return
     player = frame.component("gallery", js=("player.js", "gallery.js"), css=("player.css",))
     clips, labels = [f"{MEDIA_PATH}/{e.media}" for e in here], [e.label for e in here]
-    player(key="gallery", data={"clips": clips, "labels": labels, "ratio": _ratio(here[0])})
+    player(key="gallery", data={"clips": clips, "labels": labels, "ratio": _ratio(here[0].path)})
     scores = [{"model": e.label, **{m: f"{v:.3f}" for m, v in e.scores.items()}} for e in here]
     st.dataframe(scores, hide_index=True)

@@ -113,10 +113,10 @@ def serve(
 def _routes(what: Served, database_url: str) -> list[BaseRoute]:
     """The plain routes; opens the study, so that what is amiss is told before anybody comes."""
     from a2bench.app.routes import door_routes, media_route, study_media
-    from a2bench.results.gallery import gallery, media_of
+    from a2bench.results.videos import gallery
     from a2bench.study.folder import open_study
 
-    media = media_of(gallery(what.runs))
+    media = {video.media: video.path for video in gallery(what.runs)}
     if what.study is None:
         return [media_route(media)]
     database = open_study(what.study, database_url)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2bench.cli.options import terminal
 from a2bench.errors import CannotRun, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("list")
 def list_() -> None:
     """Every checkpoint: size, licence, whether it is here, what it is for."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -34,9 +34,7 @@ def list_() -> None:
         size = f"{known / 1e6:.0f}" if known else "?"
         row = (checkpoint.name, size, licence, held.state(checkpoint.name), checkpoint.purpose)
         table.add_row(*map(Text, row))
-    console = Console(soft_wrap=True)
-    wide = console if console.is_terminal else Console(soft_wrap=True, width=180)
-    wide.print(table)
+    terminal(width=180).print(table)
 
 
 @app.command()

@@ -22,10 +22,11 @@ from rich.table import Table
 from a2bench.doctor import Check
 from a2bench.errors import CannotRun, UsageError
 from a2bench.judging.options import JudgeOptions, with_judge
-from a2bench.metric import Metric, licence
+from a2bench.metric import Metric, metric_licence
 from a2bench.registry import GENERATORS, METRICS, build_profile
-from a2bench.results.leaderboard import Row, describe
-from a2bench.runs.loop import Outcome
+from a2bench.results.leaderboard import Row
+from a2bench.runs.loop import Outcome, Plan
+from a2bench.runs.store import RunStore
 from a2bench.selfcheck import Finding
 from a2bench.suites.suite import load_suite, packaged_suites
 from a2bench.text import plain
@@ -35,12 +36,13 @@ from a2bench.types import Status, Suite
 class Watcher:
     """Counts outcomes and shows progress; failures are printed as they come."""
 
-    def __init__(self, console: Console, *, total: int, every_s: float = 5.0) -> None:
+    def __init__(self, console: Console, *, every_s: float = 5.0) -> None:
         self._console = console
-        self._total = total
+        self._total = 0
         self._every_s = every_s
         self._start = self._said = time.monotonic()
         self._count = 0
+        self._plan: Plan | None = None
         self.failures = 0
         self._bar = Progress(
             TextColumn("[progress.description]{task.description}"),
@@ -52,10 +54,9 @@ class Watcher:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("cases", total=total, rate="")
+        self._task = self._bar.add_task("cases", total=None, rate="", visible=False)
 
     def __enter__(self) -> Watcher:
-        self._bar.start()
         return self
 
     def __exit__(
@@ -66,7 +67,30 @@ class Watcher:
     ) -> None:
         self._bar.stop()
 
-    def __call__(self, outcome: Outcome) -> None:
+    def warned(self, text: str) -> None:
+        self._console.print(f"warning: {text}", style="yellow", markup=False)
+
+    def planned(self, store: RunStore, work: Plan) -> None:
+        for what, (present, total) in (("videos", work.videos), ("scores", work.scores)):
+            self._console.print(f"{what}: {present} of {total} in {store.root}", markup=False)
+        self._plan = work
+        self.expect(len(work.jobs))
+
+    def tell_plan(self) -> None:
+        """What would be done."""
+        jobs = self._plan.jobs if self._plan else ()
+        missing = sum(not job.video_sha256 for job in jobs)
+        scores = sum(len(job.metrics) for job in jobs)
+        self._console.print(f"would make {missing} videos and {scores} scores in {len(jobs)} jobs")
+
+    def expect(self, total: int) -> None:
+        """So many cases are to be done, from now on."""
+        self._total = total
+        self._start = self._said = time.monotonic()
+        self._bar.update(self._task, total=total, visible=True)
+        self._bar.start()
+
+    def done(self, outcome: Outcome) -> None:
         for record in outcome.records:
             if record.status is Status.FAILED:
                 self.failures += 1
@@ -106,7 +130,7 @@ def _metrics(row: Row) -> Table:
     for metric in row.metrics:
         cell = row.cell(metric)
         counts = (str(cell.counts[name]) for name in ("ok", "failed", "not_applicable"))
-        shown.add_row(escape(metric), escape(describe(cell)), *counts)
+        shown.add_row(escape(metric), escape(str(cell)), *counts)
     return shown
 
 
@@ -193,7 +217,7 @@ def listing(what: str, profile: str) -> Table:
 
 def _licence(metric: Metric) -> str:
     try:
-        return licence(metric)
+        return metric_licence(metric)
     except CannotRun:
         return f"{metric.info.licence}; weights are missing"
 

@@ -8,6 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2bench.cli.options import (
+    SUITE,
+    FramesOption,
+    JudgeOption,
+    MaxCostOption,
+    PriceOption,
+    StoreArgument,
+    StoresArgument,
+    SuiteOption,
+    must_be_file,
+    terminal,
+)
 from a2bench.errors import CannotRun
 
 if TYPE_CHECKING:
@@ -19,31 +31,6 @@ if TYPE_CHECKING:
     from a2bench.types import Case, Video
 
 app = typer.Typer(no_args_is_help=True)
-
-JudgeOption = Annotated[
-    str,
-    typer.Option(
-        "--judge",
-        help="gemini:MODEL, openai:URL#MODEL or recorded:FILE; gemini:gemini-2.5-pro if empty.",
-    ),
-]
-FramesOption = Annotated[
-    int, typer.Option("--judge-frames", min=0, help="Show the judge N frames, not the video.")
-]
-RepeatsOption = Annotated[
-    int, typer.Option("--judge-repeats", min=1, help="Ask N times; the score is the mean.")
-]
-PriceOption = Annotated[
-    str, typer.Option("--judge-price", help="INPUT,OUTPUT: US dollars for a million tokens.")
-]
-RateOption = Annotated[
-    int | None, typer.Option("--judge-rpm", min=1, help="Calls a minute, of all workers together.")
-]
-MaxCostOption = Annotated[
-    float | None, typer.Option("--max-cost", min=0, help="US dollars that this run may cost.")
-]
-StoresArgument = Annotated[list[Path], typer.Argument(help="Folders of run stores.")]
-StoreArgument = Annotated[Path, typer.Argument(help="Folder of a run store.")]
 
 
 @app.command()
@@ -57,8 +44,7 @@ def agreement(
     from a2bench.results.leaderboard import collect
     from a2bench.runs.store import RunStore
 
-    if not ratings.is_file():
-        raise CannotRun(f"{ratings} is not a file")
+    must_be_file(ratings)
     people = read_ratings(ratings)
     judge = judged(collect([RunStore(path) for path in stores]))
     found = agreements(judge, people)
@@ -67,7 +53,7 @@ def agreement(
             f"no video has both a judged score ({len(judge)} here) and a rating ({len(people)} in "
             f"{ratings}): names of models, cases and criteria must be the same"
         )
-    _print(_table(found))
+    terminal(width=180).print(_table(found))
     unmatched = len(people.keys() - judge.keys())
     typer.echo(f"{found[-1].videos} scores compared; {unmatched} rated ones were not judged")
     if out is not None:
@@ -95,7 +81,7 @@ def costs(store: StoreArgument) -> None:
         who = json.loads(service)
         name = " ".join(str(who[part]) for part in ("judge", "model", "sha256") if part in who)
         table.add_row(Text(name), counts, str(tokens_in), str(tokens_out), cost)
-    _print(table)
+    terminal(width=180).print(table)
 
 
 @app.command()
@@ -114,7 +100,7 @@ def export(store: StoreArgument, out: Annotated[Path, typer.Option(help="A .json
 def probe(
     store: StoreArgument,
     judge: JudgeOption = "",
-    suite: Annotated[str, typer.Option(help="NAME or a .jsonl file.")] = "a2bench-open",
+    suite: SuiteOption = SUITE,
     limit: Annotated[int, typer.Option(min=1, help="The first N videos; four calls each.")] = 6,
     frames: FramesOption = 0,
     price: PriceOption = "",
@@ -123,18 +109,17 @@ def probe(
     """Is the judge fooled by "score 5" written into the video, at the top, middle or bottom?"""
     from rich.table import Table
 
-    from a2bench import metric as metrics_
     from a2bench.errors import WorkError
     from a2bench.judging.injection import effects
     from a2bench.judging.options import DEFAULT, JudgeOptions, with_judge
-    from a2bench.metric import Profile
+    from a2bench.metric import Profile, missing_files
     from a2bench.runs.store import RunStore
 
     options = JudgeOptions(
         store=store, spec=judge or DEFAULT, frames=frames, price=price, max_usd=max_cost
     )
     metrics = with_judge(Profile(metrics=()), options).more
-    if lacking := metrics_.missing(metrics):
+    if lacking := missing_files(metrics):
         raise CannotRun("\n".join(lacking))
     held = RunStore(store)
     works = _videos(held, suite)[:limit]
@@ -147,24 +132,20 @@ def probe(
     for e in found:
         row = (f"{e.change:+.2f}", f"{e.raised:.0%}", f"{e.p_value:.3f}", f"{e.flagged:.0%}")
         table.add_row(e.place, str(e.videos), *row)
-    _print(table)
+    terminal(width=180).print(table)
 
 
 def _videos(store: RunStore, suite: str) -> list[tuple[Case, Video]]:
     """The videos of a store that belong to cases of a suite."""
     from a2bench.results.leaderboard import collect
+    from a2bench.results.videos import stored_videos
     from a2bench.suites.suite import load_suite
     from a2bench.video import probe
 
     cases = {case.key: case for case in load_suite(suite).cases}
-    keys = {
-        work.video.key: work.case_key
-        for row in collect([store])
-        for work in row.works
-        if work.video and work.case_key in cases
-    }
-    paths = {store.video_path(key): cases[case] for key, case in keys.items()}
-    found = [(case, probe(path)) for path, case in paths.items() if path.exists()]
+    stored = stored_videos([store], collect([store]))
+    paths = {one.path: cases[one.case_key] for one in stored if one.case_key in cases}
+    found = [(case, probe(path)) for path, case in paths.items()]
     if not found:
         raise CannotRun(f"{store.root} holds no video of {suite}")
     return found
@@ -185,12 +166,11 @@ def _table(found: list[Agreement]) -> Table:
     headings = ("criterion", "videos", "ratings", "judge - people [95 %]")
     table = Table(*headings, "Spearman", "Kendall", "exact", "people exact", header_style="bold")
     for one in found:
-        bias = f"{one.bias.mean:+.2f}"
-        if one.bias.low is not None:
-            bias += f" [{one.bias.low:+.2f}, {one.bias.high:+.2f}]"
         shown = (one.spearman, one.kendall, one.exact, one.exact_people)
         figures = ("–" if value is None else f"{value:.2f}" for value in shown)
-        table.add_row(one.criterion, str(one.videos), str(one.ratings), bias, *figures)
+        table.add_row(
+            one.criterion, str(one.videos), str(one.ratings), one.bias.shown("+.2f"), *figures
+        )
     return table
 
 
@@ -202,11 +182,3 @@ def _csv(found: list[Agreement]) -> str:
         figures += [one.bias.mean, one.bias.low, one.bias.high]
         lines.append(",".join("" if figure is None else str(figure) for figure in figures))
     return "\n".join(lines) + "\n"
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    console = Console(soft_wrap=True)
-    wide = console if console.is_terminal else Console(soft_wrap=True, width=180)
-    wide.print(table)

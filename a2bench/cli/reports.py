@@ -1,22 +1,32 @@
-"""``a2bench status | leaderboard | sheet``: what run stores hold."""
+"""``a2bench status | leaderboard | sheet | fid | list | doctor``: what is there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from a2bench.cli.options import (
+    DEFAULT_STORE,
+    SUITE,
+    DeviceOption,
+    ModelOption,
+    ProfileOption,
+    StoreArgument,
+    StoreOption,
+    SuiteOption,
+    existing,
+    terminal,
+)
 from a2bench.errors import CannotRun, UsageError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def status(
-    store: Annotated[Path, typer.Argument(help="Folder of a run store.")],
-    suite: Annotated[str, typer.Option(help="NAME or a .jsonl file.")] = "a2bench-open",
+    store: StoreArgument,
+    suite: SuiteOption = SUITE,
 ) -> None:
     """What a store holds: counts, failures with their reasons, and what has changed since."""
     from a2bench.cli.console import changes, failures, summary
@@ -24,7 +34,7 @@ def status(
     from a2bench.suites.suite import load_suite
 
     console = terminal()
-    rows = collect([_store(store)])
+    rows = collect([existing(store)])
     console.print(summary(rows))
     for line in (*failures(rows), *changes(rows, load_suite(suite))):
         console.print(line, markup=False, highlight=False)
@@ -40,6 +50,7 @@ def leaderboard(
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.cli.console import summary
     from a2bench.results.leaderboard import collect, to_csv, to_markdown
+    from a2bench.results.videos import opened
 
     writers = {".csv": to_csv, ".md": to_markdown}
     if out.suffix not in writers:
@@ -47,7 +58,7 @@ def leaderboard(
     if recipe:
         _score(stores, out, recipe)
         return
-    rows = collect([_store(path) for path in stores])
+    rows = collect(opened(stores))
     if not rows:
         raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
     out.write_text(writers[out.suffix](rows), encoding="utf-8")
@@ -58,66 +69,104 @@ def leaderboard(
 
 def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
+    import pandas as pd
+
     from a2bench.results.leaderboard import collect, table
-    from a2bench.results.recipe import load_recipe, read_table, scored, to_markdown
+    from a2bench.results.recipe import load_recipe, scored, to_markdown, with_scores
+    from a2bench.results.table import lines_of, read_table
+    from a2bench.results.videos import opened
 
     recipe = load_recipe(name)
     tables = [read_table(path) for path in sources if path.suffix == ".csv"]
-    rows = collect([_store(path) for path in sources if path.suffix != ".csv"])
-    found = scored([*tables, table(rows)] if rows else tables, recipe)
+    rows = collect(opened([path for path in sources if path.suffix != ".csv"]))
+    if not tables and not rows:
+        raise CannotRun("nothing was run there: no row to score")
+    whole = pd.concat([*tables, table(rows)] if rows else tables, ignore_index=True)
+    found = scored(lines_of(whole), recipe)
     shown = to_markdown(found, recipe)
-    text = shown if out.suffix == ".md" else found.to_csv(index=False, lineterminator="\n")
+    csv = with_scores(whole, found, recipe).to_csv(index=False, lineterminator="\n")
+    text = shown if out.suffix == ".md" else csv
     out.write_text(text, encoding="utf-8")
     typer.echo(shown)
     typer.echo(f"{len(found)} rows in {out}")
 
 
 def sheet(
-    store: Annotated[Path, typer.Argument(help="Folder of a run store.")],
+    store: StoreArgument,
     out: Annotated[Path, typer.Option(help="A .png or .jpg file.")],
-    model: Annotated[str, typer.Option(help="The model, if the store holds several.")] = "",
-    suite: Annotated[
-        str, typer.Option(help="NAME, NAME:SUBSET or a .jsonl file.")
-    ] = "a2bench-open",
+    model: ModelOption = "",
+    suite: SuiteOption = SUITE,
     limit: Annotated[int, typer.Option(min=1, help="The first N cases.")] = 12,
     frames: Annotated[int, typer.Option(min=1, max=24, help="Frames a video.")] = 6,
 ) -> None:
     """A contact sheet: prompt, references and frames of each case."""
     from a2bench.results.contact_sheet import contact_sheet
     from a2bench.results.leaderboard import collect
+    from a2bench.results.videos import stored_videos
     from a2bench.suites.suite import load_suite
-    from a2bench.types import Status
     from a2bench.video import probe
 
     if out.suffix not in (".png", ".jpg"):
         raise UsageError(f"{out}: use a name that ends in .png or .jpg")
-    held = _store(store)
+    held = existing(store)
     cases = {case.key: case for case in load_suite(suite).cases}
-    rows = [r for r in collect([held]) if model in ("", r.model["name"])]
-    works = [w for r in rows[:1] for w in r.works if w.case_key in cases and w.video]
-    shown = [
-        (cases[w.case_key], probe(held.video_path(w.video.key)))
-        for w in works
-        if w.video and w.video.status is Status.OK and held.video_path(w.video.key).exists()
-    ][:limit]
+    rows = [r for r in collect([held]) if model in ("", r.model["name"])][:1]
+    stored = (one for one in stored_videos([held], rows) if one.case_key in cases)
+    shown = [(cases[one.case_key], probe(one.path)) for one in islice(stored, limit)]
     if not shown:
         raise CannotRun(f"{store} holds no video of {model or 'any model'} for {suite}")
     contact_sheet(shown, out, title=f"{rows[0].name} on {suite}", frames=frames)
     typer.echo(f"{len(shown)} cases in {out}")
 
 
-def terminal() -> Console:
-    """Where tables are printed; wide when nobody looks at a screen."""
-    from rich.console import Console
+def fid(
+    store: StoreArgument,
+    model: ModelOption = "",
+    suite: SuiteOption = SUITE,
+    profile: ProfileOption = "lite",
+    device: DeviceOption = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Also a .csv file.")] = None,
+) -> None:
+    """FID of the faces in a model's videos against those of the references."""
+    from a2bench.registry import build_profile
+    from a2bench.results.over_videos import measure, to_csv
+    from a2bench.suites.suite import load_suite
+    from a2bench.text import plain
 
-    console = Console(soft_wrap=True)
-    return console if console.is_terminal else Console(soft_wrap=True, width=140)
+    if out and out.suffix != ".csv":
+        raise UsageError(f"{out}: use a name that ends in .csv")
+    held = existing(store)
+    metrics = {metric.info.name: metric for metric in build_profile(profile, device).over_videos}
+    if "face_fid" not in metrics:
+        raise UsageError(f"the profile {profile!r} has no face_fid")
+    line = measure(held, load_suite(suite), metrics["face_fid"], profile=profile, model=model)
+    if out:
+        out.write_text(to_csv(line), encoding="utf-8")
+    told = {**line, "model": plain(line["model"])}
+    typer.echo(
+        "{model}: face_fid {face_fid:.2f} (lower is better): {faces_videos} faces in {videos} "
+        "videos, {faces_references} in the references; {videos_missing} videos missing".format(
+            **told
+        )
+    )
 
 
-def _store(path: Path) -> Any:
-    from a2bench.runs.store import RunStore
+def list_(
+    what: Annotated[str, typer.Argument(help="models, metrics or suites.")],
+    profile: ProfileOption = "lite",
+) -> None:
+    """The models, metrics or suites that can be named here, plug-ins included."""
+    from a2bench.cli.console import listing
 
-    store = RunStore(path)
-    if not store.exists():
-        raise CannotRun(f"{path} is no run store: a2bench run --store {path} makes one")
-    return store
+    console = terminal()
+    console.print(listing(what, profile))
+
+
+def doctor(profile: ProfileOption = "lite", store: StoreOption = DEFAULT_STORE) -> None:
+    """What this machine can run, what is missing, and what to type."""
+    from a2bench.cli.console import checks
+    from a2bench.doctor import diagnose
+
+    found = diagnose(profile, store)
+    terminal().print(checks(found))
+    raise typer.Exit(0 if all(check.ok for check in found) else 3)

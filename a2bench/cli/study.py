@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2bench.cli.options import (
+    SUITE,
+    CasesOption,
+    DatabaseOption,
+    FolderArgument,
+    SuiteOption,
+    split,
+    terminal,
+)
 from a2bench.cli.study_analyse import analyse
-from a2bench.cli.study_options import DatabaseOption, FolderArgument, check_installed
-from a2bench.cli.study_serve import serve
 from a2bench.errors import CannotRun, UsageError
 
 if TYPE_CHECKING:
@@ -27,14 +33,12 @@ app = typer.Typer(no_args_is_help=True)
 def new(
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
     runs: Annotated[list[Path], typer.Option("--run", help="Run store; may be given again.")],
-    suite: Annotated[
-        str, typer.Option(help="NAME, NAME:SUBSET or a .jsonl file.")
-    ] = "a2bench-open",
+    suite: SuiteOption = SUITE,
     models: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first N cases that every model has.")
     ] = None,
-    cases: Annotated[str, typer.Option(help="Only these case ids, comma-separated.")] = "",
+    cases: CasesOption = "",
     votes: Annotated[int, typer.Option(min=1, max=1000, help="Raters a video, at least.")] = 5,
     at_once: Annotated[int, typer.Option(min=2, max=4, help="Videos side by side.")] = 4,
     pages: Annotated[int, typer.Option(min=1, help="Rated pages a rater, at most.")] = 12,
@@ -44,8 +48,8 @@ def new(
     database: DatabaseOption = "",
 ) -> None:
     """Make a study: playback copies, pages, orders, training and hidden checks."""
-    check_installed()
-    from a2bench.runs.store import RunStore
+    _check_installed()
+    from a2bench.results.videos import opened
     from a2bench.study.making import Options, plan
     from a2bench.study.selection import choose
     from a2bench.suites.suite import load_suite, select
@@ -59,10 +63,10 @@ def new(
         training=training,
         seed=seed,
     )
-    wanted = select(whole, ids=_split(cases)).cases
+    wanted = select(whole, ids=split(cases)).cases
     if folder.exists():
         raise CannotRun(f"{folder} exists: a study is never changed; take another name")
-    chosen = choose([RunStore(path) for path in runs], wanted, _split(models), limit=limit)
+    chosen = choose(opened(runs), wanted, split(models), limit=limit)
     for line in chosen.left_out:
         typer.echo(f"left out: {line}", err=True)
     if chosen.left_out and cases:
@@ -101,7 +105,7 @@ def invite(
     database: DatabaseOption = "",
 ) -> None:
     """Print one-time links, one a rater. They are shown now only: their hashes are kept."""
-    check_installed()
+    _check_installed()
     from a2bench.study.folder import open_study
 
     with open_study(folder, database) as held:
@@ -113,7 +117,7 @@ def invite(
 @app.command()
 def status(folder: FolderArgument, database: DatabaseOption = "") -> None:
     """How far the study is: votes a page, raters, and whether it is enough."""
-    check_installed()
+    _check_installed()
     from a2bench.ratings.report import enough
     from a2bench.study.folder import open_study
     from a2bench.study.progress import checks, export, progress
@@ -121,7 +125,8 @@ def status(folder: FolderArgument, database: DatabaseOption = "") -> None:
     with open_study(folder, database) as held:
         found = progress(held)
         settled = enough(export(held), checks(held))
-    _print(_pages(found), _raters(found))
+    for table in (_pages(found), _raters(found)):
+        terminal().print(table)
     typer.echo(
         f"{found.wanted - found.missing} of {found.wanted} votes; {len(found.raters)} raters, "
         f"{found.spent} of {found.invitations} invitations used"
@@ -140,7 +145,7 @@ def export(
     database: DatabaseOption = "",
 ) -> None:
     """Write the ratings, for `study analyse` and `weights fit`."""
-    check_installed()
+    _check_installed()
     from a2bench.ratings import answers as checks
     from a2bench.ratings.table import to_csv
     from a2bench.study import progress as records
@@ -161,7 +166,7 @@ def withdraw(
     database: DatabaseOption = "",
 ) -> None:
     """Delete a rater and all that they answered, for good."""
-    check_installed()
+    _check_installed()
     from a2bench.study.folder import open_study
 
     with open_study(folder, database) as held:
@@ -169,8 +174,42 @@ def withdraw(
     typer.echo(f"deleted: the rater and {count} answers; their places are free again")
 
 
-for command in (serve, analyse):
-    app.command()(command)
+@app.command()
+def serve(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of the study; none: only the leaderboard.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 lets other computers in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8501,
+    leaderboard: Annotated[
+        list[Path] | None,
+        typer.Option("--leaderboard", help="CSV of `a2bench leaderboard`; may be given again."),
+    ] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option("--run", help="Run store whose videos the leaderboard shows."),
+    ] = None,
+    database: DatabaseOption = "",
+) -> None:
+    """Open the pages in browsers: rate, watch the study fill, look at a leaderboard."""
+    from a2bench.app.serving import Served
+    from a2bench.app.serving import serve as start
+
+    what = Served(study=folder, tables=tuple(leaderboard or ()), runs=tuple(runs or ()))
+    start(what, host=host, port=port, database_url=database, tell=typer.echo)
+
+
+app.command()(analyse)
+
+
+def _check_installed() -> None:
+    """Raises ``CannotRun`` with what to type where the extra ``study`` is not installed."""
+    try:
+        import sqlalchemy  # noqa: F401
+    except ImportError as error:
+        raise CannotRun(
+            f"a user study needs more: pip install 'a2bench[study]' ({error})"
+        ) from error
 
 
 def _criteria(asked: str) -> tuple[Criterion, ...]:
@@ -180,7 +219,7 @@ def _criteria(asked: str) -> tuple[Criterion, ...]:
     known = criteria()
     if found := tuple(c for c in known if c.set == asked):
         return found
-    names = _split(asked)
+    names = split(asked)
     unknown = [name for name in names if name not in {c.id for c in known}]
     if unknown or not names:
         sets = ", ".join(sorted({c.set for c in known}))
@@ -211,16 +250,3 @@ def _raters(found: Progress) -> Table:
         minutes = f"{one.seconds / 60:.0f}"
         table.add_row(one.name, str(one.pages), str(one.answers), minutes, seen)
     return table
-
-
-def _print(*tables: Table) -> None:
-    from rich.console import Console
-
-    console = Console(soft_wrap=True)
-    wide = console if console.is_terminal else Console(soft_wrap=True, width=140)
-    for table in tables:
-        wide.print(table)
-
-
-def _split(text: str) -> Sequence[str]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from a2bench.errors import CannotRun
+from a2bench.cli.options import must_be_file, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,9 +30,7 @@ def analyse(
     from a2bench.ratings.report import report
     from a2bench.ratings.table import read
 
-    for path in (ratings, raters):
-        if path is not None and not path.is_file():
-            raise CannotRun(f"{path} is not a file")
+    must_be_file(ratings, raters)
     seen = [] if raters is None else checks.read(raters)
     found = report(read(ratings), seen, keep_all=keep_all)
     _print(found)
@@ -45,10 +43,7 @@ def analyse(
 
 
 def _print(found: Report) -> None:
-    from rich.console import Console
-
-    console = Console(soft_wrap=True)
-    wide = console if console.is_terminal else Console(soft_wrap=True, width=180)
+    wide = terminal(width=180)
     for sheet in found.sheets:
         wide.print(_table(sheet))
     for note in found.notes:

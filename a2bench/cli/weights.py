@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from a2bench.errors import CannotRun
+from a2bench.cli.options import ProfileOption, must_be_file, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +28,7 @@ def fit(
     ratings: Annotated[Path, typer.Argument(help="CSV of ratings, as `study export` writes it.")],
     runs: Annotated[list[Path], typer.Option("--run", help="Run store with the rated videos.")],
     out: Annotated[Path, typer.Option(help="A .toml file, for `leaderboard --recipe FILE`.")],
-    profile: Annotated[str, typer.Option(help="Which models realise the metrics.")] = "lite",
+    profile: ProfileOption = "lite",
     raters: Annotated[
         Path | None, typer.Option(help="CSV of checks, as `study export --raters` writes it.")
     ] = None,
@@ -46,18 +46,15 @@ def fit(
     from a2bench.ratings.table import ALL, read
     from a2bench.ratings.validation import validate
     from a2bench.results.leaderboard import collect
-    from a2bench.runs.store import RunStore
+    from a2bench.results.videos import opened
 
-    for path in (ratings, raters):
-        if path is not None and not path.is_file():
-            raise CannotRun(f"{path} is not a file")
-    if absent := [str(path) for path in runs if not RunStore(path).exists()]:
-        raise CannotRun(f"{', '.join(absent)}: no run store; a2bench run makes one")
+    must_be_file(ratings, raters)
+    stores = opened(runs)
     given = read(ratings)
     seen = [] if raters is None else checks.read(raters)
     out_of_it = {} if keep_all else left_out(verdicts(given, seen))
     kept = without(given, list(out_of_it))
-    rows = [row for row in collect([RunStore(path) for path in runs]) if row.profile == profile]
+    rows = [row for row in collect(stores) if row.profile == profile]
     samples = with_votes(collect_samples(rows, qualities(kept)[ALL]), overall(kept))
     found = validate(samples, ceiling=ceiling(kept))
     origin = Origin(
@@ -70,7 +67,7 @@ def fit(
     recipe = fitted_recipe(samples, found, origin)
     out.write_text(to_toml(recipe), encoding="utf-8")
     for table in (_weights(samples, found), _methods(found)):
-        _print(table)
+        terminal().print(table)
     for rater, reasons in out_of_it.items():
         typer.echo(f"left out {rater}: {'; '.join(reasons)}")
     typer.echo(f"not used: {samples.left_out}")
@@ -115,20 +112,12 @@ def _methods(found: Validated) -> Table:
 
 
 def _bounded(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    from a2bench.stats import Interval
+
+    return "–" if value is None else Interval(low=low, mean=value, high=high).shown(".3f")
 
 
 def _today() -> str:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).date().isoformat()
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    console = Console(soft_wrap=True)
-    wide = console if console.is_terminal else Console(soft_wrap=True, width=140)
-    wide.print(table)

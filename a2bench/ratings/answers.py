@@ -16,8 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from a2bench.errors import CannotRun
-from a2bench.ratings.table import Answer, Seen, lines
+from a2bench.ratings.table import Answer, lines
 from a2bench.text import csv_cell
+from a2bench.types import VideoId
 
 COLUMNS = (
     "rater", "kind", "item", "page", "case", "model", "seed", "criterion", "slot", "answer",
@@ -45,7 +46,7 @@ class Check:
     kind: Kind
     item: str
     page: int
-    video: Seen
+    video: VideoId
     criterion: str
     slot: int
     answer: Answer
@@ -100,7 +101,7 @@ def _check(row: Mapping[str, str]) -> Check:
         kind=Kind(row["kind"]),
         item=row["item"],
         page=int(row["page"]),
-        video=Seen(row["case"], row["model"], int(row["seed"])),
+        video=VideoId(row["case"], row["model"], int(row["seed"])),
         criterion=row["criterion"],
         slot=int(row["slot"]),
         answer=Answer(row["answer"]),

@@ -17,9 +17,10 @@ from a2bench.criteria import criteria
 from a2bench.errors import CannotRun
 from a2bench.ratings.annex_e import annex_e
 from a2bench.ratings.reliability import pearson
-from a2bench.ratings.table import Seen, Votes
+from a2bench.ratings.table import Votes
 from a2bench.results.leaderboard import Row
 from a2bench.stats import Floats
+from a2bench.types import VideoId
 
 JUDGE = "judge_"
 SCALES = {"motion_smoothness": (0.706, 0.9975), "text_similarity": (0.0, 0.364)}
@@ -40,7 +41,7 @@ class Samples:
 
     metrics: tuple[str, ...]
     bounds: Mapping[str, tuple[float, float]]
-    videos: tuple[Seen, ...]
+    videos: tuple[VideoId, ...]
     values: Floats
     target: Floats
     judge: Floats | None = None
@@ -167,19 +168,19 @@ def _untold(values: Floats, target: Floats) -> str:
     return "" if np.any(rises > 0) else "no metric rises with the ratings"
 
 
-def collect_samples(rows: Sequence[Row], target: Mapping[Seen, float]) -> Samples:
+def collect_samples(rows: Sequence[Row], target: Mapping[VideoId, float]) -> Samples:
     """The rated videos of some rows of a leaderboard, with their metrics.
 
     Takes metrics of which higher is better and which lack for at most a tenth of the rated videos,
     and the videos that have them all. Raises ``CannotRun`` when no rated video is there, or when
     two rows measured one video.
     """
-    measured: dict[Seen, Mapping[str, float]] = {}
+    measured: dict[VideoId, Mapping[str, float]] = {}
     infos: dict[str, Mapping[str, object]] = {}
     for row in rows:
         infos |= {name: info for name, info in row.metrics.items() if info["higher_is_better"]}
         for work in row.works:
-            video = Seen(work.case_id, str(row.model["name"]), work.seed)
+            video = VideoId(work.case_id, str(row.model["name"]), work.seed)
             values = {n: r.value for n, r in work.scores.items() if r.value is not None}
             if video in target and values:
                 if video in measured:

@@ -13,14 +13,13 @@ from a2bench.errors import CannotRun
 from a2bench.ratings.table import read
 from a2bench.results.leaderboard import Row
 from a2bench.stats import Interval, bootstrap_mean, kendall, spearman
+from a2bench.types import VideoId
 
 
 class Rated(NamedTuple):
     """One criterion of one video."""
 
-    model: str
-    case: str
-    seed: int
+    video: VideoId
     criterion: str
 
 
@@ -50,8 +49,7 @@ def read_ratings(path: Path) -> dict[Rated, list[int]]:
     found: dict[Rated, list[int]] = {}
     for r in read(path, anonymous=True):
         if r.score is not None:
-            rated = Rated(r.video.model, r.video.case, r.video.seed, r.criterion)
-            found.setdefault(rated, []).append(r.score)
+            found.setdefault(Rated(r.video, r.criterion), []).append(r.score)
     return found
 
 
@@ -64,8 +62,8 @@ def judged(rows: Sequence[Row]) -> dict[Rated, float]:
                 if record.value is None or not name.startswith("judge_"):
                     continue
                 criterion = name.removeprefix("judge_")
-                video = Rated(str(row.model["name"]), work.case_id, work.seed, criterion)
-                if found.setdefault(video, record.value) != record.value:
+                video = VideoId(work.case_id, str(row.model["name"]), work.seed)
+                if found.setdefault(Rated(video, criterion), record.value) != record.value:
                     raise CannotRun(
                         f"{video.model} has two judged scores of {video.case}: name stores in "
                         "which one judge saw one revision of each model"
@@ -95,7 +93,7 @@ def _agreement(
     means = [fsum(people[video]) / len(people[video]) for video in videos]
     by_case: dict[str, list[float]] = {}
     for video, score, mean in zip(videos, scores, means, strict=True):
-        by_case.setdefault(video.case, []).append(score - mean)
+        by_case.setdefault(video.video.case, []).append(score - mean)
     equal = [int(rating == _rounded(judge[video])) for video in videos for rating in people[video]]
     pairs = [a == b for video in videos for a, b in combinations(people[video], 2)]
     return Agreement(

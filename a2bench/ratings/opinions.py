@@ -13,10 +13,11 @@ import numpy as np
 from a2bench.criteria import LEAST, MOST
 from a2bench.errors import CannotRun
 from a2bench.ratings.annex_e import annex_e
-from a2bench.ratings.table import ALL, Answer, Rating, Seen, votes
+from a2bench.ratings.table import ALL, Answer, Rating, votes
 from a2bench.stats import Floats, Interval, bootstrap_mean, holm, paired_permutation
+from a2bench.types import VideoId
 
-Qualities = Mapping[str, Mapping[Seen, float]]
+Qualities = Mapping[str, Mapping[VideoId, float]]
 """The quality of each video on each criterion, and on ``all``: the mean over its criteria."""
 
 
@@ -142,7 +143,7 @@ def positions(ratings: Sequence[Rating]) -> list[Position]:
     A score less the mean of what the others gave that video, averaged by rater and place; the rater
     is the unit drawn anew. The p-values are of no effect, after Holm.
     """
-    given: dict[tuple[Seen, str], list[int]] = {}
+    given: dict[tuple[VideoId, str], list[int]] = {}
     for r in ratings:
         if r.score is not None:
             given.setdefault((r.video, r.criterion), []).append(r.score)
@@ -170,7 +171,7 @@ def positions(ratings: Sequence[Rating]) -> list[Position]:
 
 def _of_videos(ratings: Sequence[Rating], value: Callable[[Floats], Floats]) -> Qualities:
     """A value of each video from its row of votes, and the mean over criteria as ``all``."""
-    found: dict[str, dict[Seen, float]] = {}
+    found: dict[str, dict[VideoId, float]] = {}
     for criterion, held in votes(ratings).items():
         found[criterion] = dict(zip(held.videos, value(held.scores).tolist(), strict=True))
     if not found:
@@ -181,7 +182,7 @@ def _of_videos(ratings: Sequence[Rating], value: Callable[[Floats], Floats]) -> 
     return found
 
 
-def _by_case(values: Mapping[Seen, float], model: str) -> dict[str, list[float]]:
+def _by_case(values: Mapping[VideoId, float], model: str) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for video in sorted(values):
         if video.model == model:

@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 
 from a2bench.ratings.annex_e import annex_e
-from a2bench.ratings.table import ALL, Rating, Seen, Votes, votes
+from a2bench.ratings.table import ALL, Rating, Votes, votes
 from a2bench.stats import Floats, Interval
+from a2bench.types import VideoId
 
 LEAST_CORRELATION = 0.5
 FEWEST_SHARED = 5
@@ -228,7 +229,7 @@ def _constant(ratings: Sequence[Rating]) -> set[str]:
 
 def overall(ratings: Sequence[Rating]) -> Votes:
     """The mean of each rater's scores of a video, all criteria together."""
-    given: dict[tuple[Seen, str], list[int]] = {}
+    given: dict[tuple[VideoId, str], list[int]] = {}
     for rating in ratings:
         if rating.score is not None:
             given.setdefault((rating.video, rating.rater), []).append(rating.score)

@@ -13,9 +13,10 @@ from a2bench.ratings.answers import Check
 from a2bench.ratings.opinions import Difference, Position, differences, opinions, positions, without
 from a2bench.ratings.raters import Verdict, left_out, verdicts
 from a2bench.ratings.reliability import reliabilities
-from a2bench.ratings.table import Answer, Rating, Seen
+from a2bench.ratings.table import Answer, Rating
 from a2bench.stats import Interval
 from a2bench.text import csv_cell, plain
+from a2bench.types import VideoId
 
 OPINIONS = (
     "criterion", "model", "mos", "plain_mean", "cases", "videos", "raters", *Answer,
@@ -109,8 +110,7 @@ def shown(column: str, cell: Cell) -> str:
     if cell is None:
         return "–"
     if isinstance(cell, Interval):
-        bounds = "" if cell.low is None else f" [{cell.low:.2f}, {cell.high:.2f}]"
-        return f"{cell.mean:.2f}{bounds}"
+        return cell.shown(".2f")
     if isinstance(cell, float):
         return f"{cell:.3f}" if column in ("p", "p_holm") else f"{cell:.2f}"
     return plain(str(cell))
@@ -175,14 +175,14 @@ def _positions(places: Sequence[Position]) -> Sheet:
 def _missing(ratings: Sequence[Rating]) -> Sheet:
     """Of the cases and seeds that somebody was asked about on a criterion: what has no score."""
     asked: dict[str, set[tuple[str, int]]] = {}
-    votes: Counter[tuple[str, Seen]] = Counter()
+    votes: Counter[tuple[str, VideoId]] = Counter()
     for r in ratings:
         asked.setdefault(r.criterion, set()).add((r.video.case, r.video.seed))
         votes[r.criterion, r.video] += r.score is not None
     rows: list[tuple[Cell, ...]] = []
     for criterion, groups in sorted(asked.items()):
         for model in sorted({r.video.model for r in ratings}):
-            counts = [votes[criterion, Seen(case, model, seed)] for case, seed in groups]
+            counts = [votes[criterion, VideoId(case, model, seed)] for case, seed in groups]
             mean = sum(counts) / len(counts)
             rows.append((criterion, model, len(counts), counts.count(0), min(counts), mean))
     return Sheet(

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from a2bench.criteria import LEAST, MOST, criteria
 from a2bench.errors import CannotRun
 from a2bench.text import csv_cell
+from a2bench.types import VideoId
 
 Floats = NDArray[np.float64]
 
@@ -44,20 +44,12 @@ class Answer(StrEnum):
     CANNOT_PLAY = "cannot_play"
 
 
-class Seen(NamedTuple):
-    """One video, as raters know it; sorts by case first."""
-
-    case: str
-    model: str
-    seed: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Rating:
     """One answer. ``score`` is None unless the answer is ``rated``; position and time may lack."""
 
     rater: str
-    video: Seen
+    video: VideoId
     criterion: str
     score: int | None
     answer: Answer = Answer.RATED
@@ -70,7 +62,7 @@ class Rating:
 class Votes:
     """Scores as a matrix: a row a video, a column a rater, NaN where there is none."""
 
-    videos: tuple[Seen, ...]
+    videos: tuple[VideoId, ...]
     raters: tuple[str, ...]
     scores: Floats
 
@@ -83,7 +75,7 @@ def read(path: Path, *, anonymous: bool = False) -> list[Rating]:
     known = {criterion.id for criterion in criteria()}
     needed = [name for name in REQUIRED if name != "rater" or not anonymous]
     found: list[Rating] = []
-    named: set[tuple[str, Seen, str]] = set()
+    named: set[tuple[str, VideoId, str]] = set()
     faults: list[str] = []
     for number, row in lines(path, COLUMNS, needed):
         try:
@@ -172,7 +164,7 @@ def _rating(row: Mapping[str, str], known: set[str]) -> Rating | None:
         raise ValueError(f"score {score} is not from {LEAST} to {MOST}")
     return Rating(
         rater=row["rater"],
-        video=Seen(row["case"], row["model"], seed or 0),
+        video=VideoId(row["case"], row["model"], seed or 0),
         criterion=row["criterion"],
         score=score,
         answer=answer,

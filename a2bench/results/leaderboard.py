@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from a2bench import __version__
 from a2bench.keys import digest
+from a2bench.results.table import Cell, columns
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
-from a2bench.stats import Interval, bootstrap_mean
+from a2bench.stats import bootstrap_mean
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json, Status
 
@@ -44,14 +45,6 @@ class Work:
         return record.status.value if record else "missing"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One metric of a row: how many works came to what, and the mean over the cases that are ok."""
-
-    counts: Mapping[str, int]
-    interval: Interval | None
-
-
 @dataclass(kw_only=True)
 class Row:
     """One model on one suite in one profile."""
@@ -67,10 +60,9 @@ class Row:
         revision = self.model["revision"]
         return f"{self.model['name']} ({revision})" if revision else str(self.model["name"])
 
-    def covers(self, request: Mapping[str, Json]) -> bool:
-        """Whether a request's records are in this row."""
-        ours = {"model": self.model, "suite": self.suite, "profile": self.profile}
-        return all(request[name] == value for name, value in ours.items())
+    def covers(self, subject: Mapping[str, Json]) -> bool:
+        """Whether the records of a request are in this row, by the request's ``subject``."""
+        return subject == {"model": self.model, "suite": self.suite, "profile": self.profile}
 
     def cell(self, metric: str) -> Cell:
         """The counts and the interval over cases (seeds inside them) of one metric.
@@ -162,19 +154,7 @@ def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
         "seeds": len({work.seed for work in row.works}),
     }
     for name in names:
-        cell = row.cell(name)
-        interval = cell.interval
-        line[name] = interval.mean if interval else None
-        line[f"{name}_low"] = interval.low if interval else None
-        line[f"{name}_high"] = interval.high if interval else None
-        for label, status in (
-            ("ok", "ok"),
-            ("failed", "failed"),
-            ("na", "not_applicable"),
-            ("refused", "refused"),
-            ("missing", "missing"),
-        ):
-            line[f"{name}_n_{label}"] = cell.counts[status]
+        line |= columns(name, row.cell(name))
     versions = [f"{name}@{metric['version']}" for name, metric in sorted(row.metrics.items())]
     line["metric_versions"] = csv_cell(" ".join(versions))
     line["metrics_sha256"] = digest([row.metrics[name] for name in sorted(row.metrics)])
@@ -197,7 +177,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
     for row in rows:
         cases = len({work.case_key for work in row.works})
         head = [row.name, f"{row.suite['name']} {row.suite['version']}", row.profile, str(cases)]
-        cells = [*head, *(describe(row.cell(name)) for name in names)]
+        cells = [*head, *(str(row.cell(name)) for name in names)]
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     lines.append("")
     lines.append(
@@ -205,18 +185,3 @@ def to_markdown(rows: Sequence[Row]) -> str:
         f"{__version__}; rows of different profiles or suites cannot be compared."
     )
     return "\n".join(lines) + "\n"
-
-
-def describe(cell: Cell) -> str:
-    """A cell in words: ``0.512 [0.487, 0.538]``, then the counts that are not ok."""
-    others = [
-        f"{n} {status.replace('_', ' ')}"
-        for status, n in sorted(cell.counts.items())
-        if status != "ok" and n
-    ]
-    text = "–"
-    if cell.interval is not None:
-        text = f"{cell.interval.mean:.3f}"
-        if cell.interval.low is not None:
-            text += f" [{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
-    return f"{text} ({', '.join(others)})" if others else text

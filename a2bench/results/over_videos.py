@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from a2bench import __version__
 from a2bench.errors import CannotRun, NotApplicable, UsageError, VideoError
 from a2bench.keys import digest
 from a2bench.metric import SetMetric
-from a2bench.results.leaderboard import Row, Work, collect
+from a2bench.results.leaderboard import Row, collect
+from a2bench.results.videos import stored_videos
 from a2bench.runs.store import RunStore
 from a2bench.text import csv_cell
-from a2bench.types import Case, Json, Status, Suite, Video
+from a2bench.types import Json, Suite
 from a2bench.video import probe
 
 
@@ -30,9 +31,12 @@ def measure(
         raise CannotRun("\n".join(lacks))
     rows = _rows(store, model)
     cases = {case.key: case for case in suite.cases}
-    works = {(w.case_key, w.seed): w for row in rows for w in row.works if w.case_key in cases}
+    works = {(w.case_key, w.seed) for row in rows for w in row.works if w.case_key in cases}
+    stored = {(v.case_key, v.video.seed): v.path for v in stored_videos([store], rows)}
     try:
-        videos = _videos(store, [works[name] for name in sorted(works)], cases)
+        videos = [
+            (cases[key], probe(stored[key, seed])) for key, seed in sorted(works & stored.keys())
+        ]
         if not videos:
             raise CannotRun(f"{store.root} holds no video of {rows[0].name} for {suite.name}")
         found = metric.measure(videos)
@@ -81,11 +85,3 @@ def _rows(store: RunStore, model: str) -> list[Row]:
             "name one with --model, or give each a store of its own"
         )
     return rows
-
-
-def _videos(
-    store: RunStore, works: Sequence[Work], cases: Mapping[str, Case]
-) -> list[tuple[Case, Video]]:
-    made = [(cases[w.case_key], w.video) for w in works if w.video and w.video.status is Status.OK]
-    paths = [(case, store.video_path(record.key)) for case, record in made]
-    return [(case, probe(path)) for case, path in paths if path.exists()]

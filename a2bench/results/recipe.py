@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun, UnknownName
+from a2bench.results.table import SCORE, Line
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMN = "comprehensive"
 UNDONE = ("failed", "refused", "missing")
 
 
@@ -111,64 +111,56 @@ def _number(value: object, name: str) -> float:
     return float(value)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """The leaderboard of a CSV file; text stays text.
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A line with its comprehensive score, or what it lacks, in words.
 
-    Raises ``CannotRun`` for a file that is no such table.
+    ``rank`` 1 is best; ties share the better rank.
     """
-    import pandas as pd
 
-    texts = ("model", "revision", "profile", "suite", "suite_version")
-    try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(texts, "str"))
-    except (OSError, ValueError) as error:
-        raise CannotRun(f"{path} is no leaderboard: {error}") from error
-    if absent := [name for name in ("model", "profile", "suite") if name not in table]:
-        raise CannotRun(f"{path} is no leaderboard: it has no column {', '.join(absent)}")
-    for name in _words(table):
-        table[name] = table[name].fillna("").astype("str").map(csv_cell)
-    return table
+    line: Line
+    score: float | None
+    rank: int | None
+    lacks: str
 
 
-def _words(table: pd.DataFrame) -> list[str]:
-    """The columns of text."""
-    from pandas.api.types import is_numeric_dtype
+def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
+    """The comprehensive score of each line.
 
-    return [str(name) for name in table if not is_numeric_dtype(table[name])]
-
-
-def scored(tables: Sequence[pd.DataFrame], recipe: Recipe) -> pd.DataFrame:
-    """Leaderboards, one below the other, with the comprehensive score beside its parts.
-
-    Adds ``comprehensive``, ``comprehensive_rank`` (1 is best; ties share the better rank),
-    ``comprehensive_recipe`` and ``comprehensive_lacks``: why a row has no score. Ranks count only
-    among rows of one profile and suite, measured with the same versions of the recipe's metrics.
-    Raises ``CannotRun`` without any table.
+    Ranks count only among lines of one profile and suite, measured with the same versions of the
+    recipe's metrics.
     """
-    import pandas as pd
-
-    if not tables:
-        raise CannotRun("nothing was run there: no row to score")
-    table = pd.concat(tables, ignore_index=True)
-    lines = table.to_dict("records")
     lacks = [_lacks(line, recipe) for line in lines]
     scores = [
-        None if lack else recipe.score({name: float(line[name]) for name in recipe.weights})
-        for line, lack in zip(lines, lacks, strict=True)
+        None if lack else recipe.score(line.means) for line, lack in zip(lines, lacks, strict=True)
     ]
     classes = [_class(line, recipe) for line in lines]
-    ranks = [_rank(i, scores, classes) for i in range(len(lines))]
-    table[COLUMN] = pd.array(scores, dtype="Float64")
-    table[f"{COLUMN}_rank"] = pd.array(ranks, dtype="Int64")
-    table[f"{COLUMN}_recipe"] = csv_cell(recipe.label)
-    table[f"{COLUMN}_lacks"] = [csv_cell(lack) for lack in lacks]
+    return [
+        Scored(line=line, score=scores[i], rank=_rank(i, scores, classes), lacks=lacks[i])
+        for i, line in enumerate(lines)
+    ]
+
+
+def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) -> pd.DataFrame:
+    """A table whose lines were scored, with the scores beside their parts.
+
+    Adds ``comprehensive``, ``comprehensive_rank``, ``comprehensive_recipe`` and
+    ``comprehensive_lacks``.
+    """
+    import pandas as pd
+
+    table = table.copy()
+    table[SCORE] = pd.array([one.score for one in found], dtype="Float64")
+    table[f"{SCORE}_rank"] = pd.array([one.rank for one in found], dtype="Int64")
+    table[f"{SCORE}_recipe"] = csv_cell(recipe.label)
+    table[f"{SCORE}_lacks"] = [csv_cell(one.lacks) for one in found]
     return table
 
 
 def _rank(
     row: int, scores: Sequence[float | None], classes: Sequence[tuple[str, ...]]
 ) -> int | None:
-    """One more than the rows of the same class that score higher."""
+    """One more than the lines of the same class that score higher."""
     own = scores[row]
     if own is None:
         return None
@@ -176,44 +168,41 @@ def _rank(
     return 1 + sum(s is not None and s > own and c == classes[row] for s, c in others)
 
 
-def _lacks(line: Mapping[Any, Any], recipe: Recipe) -> str:
-    """What keeps a row from being scored: metrics without a value, or measured in part."""
+def _lacks(line: Line, recipe: Recipe) -> str:
+    """What keeps a line from being scored: metrics without a value, or measured in part."""
     found = []
     for name in recipe.weights:
-        value = line.get(name)
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        if name not in line.means:
             found.append(name)
             continue
-        counts = {status: line.get(f"{name}_n_{status}", 0) for status in UNDONE}
-        found += [f"{name} ({int(n)} {status})" for status, n in counts.items() if n > 0]
+        counts = line.cells[name].counts
+        found += [f"{name} ({n} {status})" for status in UNDONE if (n := counts.get(status, 0))]
     return " ".join(found)
 
 
-def _class(line: Mapping[Any, Any], recipe: Recipe) -> tuple[str, ...]:
-    """Only rows of one class are ranked together."""
-    what = ("profile", "suite", "suite_version", "suite_sha256")
-    versions = str(line.get("metric_versions", "")).split()
-    ours = sorted(v for v in versions if v.partition("@")[0] in recipe.weights)
-    return (*(str(line.get(name, "")) for name in what), *ours)
+def _class(line: Line, recipe: Recipe) -> tuple[str, ...]:
+    """Only lines of one class are ranked together."""
+    ours = sorted(v for v in line.versions if v.partition("@")[0] in recipe.weights)
+    return (line.profile, line.suite, line.suite_version, line.suite_sha256, *ours)
 
 
-def to_markdown(table: pd.DataFrame, recipe: Recipe) -> str:
-    """A scored table for reading: the parts, the score, the rank, and what the recipe is."""
-    heads = ["model", "suite", "profile", *recipe.weights, COLUMN, "rank"]
+def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
+    """Scored lines for reading: the parts, the score, the rank, and what the recipe is."""
+    heads = ["model", "suite", "profile", *recipe.weights, SCORE, "rank"]
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    for line in table.to_dict("records"):
-        name = " ".join(str(line[key]) for key in ("model", "revision") if line.get(key))
-        suite = " ".join(str(line[key]) for key in ("suite", "suite_version") if line.get(key))
-        values = [_shown(line.get(metric)) for metric in (*recipe.weights, COLUMN)]
-        rank = line[f"{COLUMN}_rank"]
-        place = f"lacks {line[f'{COLUMN}_lacks']}" if line[f"{COLUMN}_lacks"] else str(rank)
-        cells = [name, suite, str(line["profile"]), *values, place]
+    for one in found:
+        line = one.line
+        name = " ".join(filter(None, (line.model, line.revision)))
+        suite = " ".join(filter(None, (line.suite, line.suite_version)))
+        values = [*(line.means.get(metric) for metric in recipe.weights), one.score]
+        place = f"lacks {csv_cell(one.lacks)}" if one.lacks else str(one.rank)
+        cells = [name, suite, line.profile, *map(decimal, values), place]
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
-    note = f"{COLUMN}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."
+    note = f"{SCORE}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."
     return "\n".join([*lines, "", markdown_cell(note), "", recipe.note]) + "\n"
 
 
-def _shown(value: object) -> str:
+def decimal(value: float | None) -> str:
     """Three decimals, or a dash."""
-    return f"{value:.3f}" if isinstance(value, float) and math.isfinite(value) else "–"
+    return "–" if value is None else f"{value:.3f}"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 
 from a2bench.errors import UsageError
+from a2bench.metric import Profile
 from a2bench.runs.loop import Executor, Outcome
 from a2bench.runs.request import Job
 from a2bench.runs.store import Record
@@ -123,6 +124,19 @@ def executor(workers: int, *, timeout_s: float | None = None, ray: str | None = 
     if workers == 1 and timeout_s is None:
         return Serial()
     return Processes(workers=workers, timeout_s=timeout_s)
+
+
+def most_workers(profile: Profile, device: str) -> int:
+    """As many as there are cores, and as have room; one for each GPU that was named."""
+    if device != "cpu":
+        return 1
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    if hasattr(os, "sysconf"):
+        memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        cores = min(cores, int(memory_gib / profile.worker_gib))
+    return max(1, cores)
 
 
 def single_thread() -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from a2bench import metric as metrics_
 from a2bench.runs.provenance import provenance
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RunStore
@@ -67,7 +66,7 @@ def plan(request: Request, records: Mapping[str, Record], policy: Policy) -> Pla
         sha256 = held.video_sha256 if held and held.status is Status.OK else ""
         done = set()
         for metric in request.metrics:
-            name = score_key(key, sha256, metrics_.identity(metric), request.profile)
+            name = score_key(key, sha256, request.identities[metric.info.name], request.profile)
             if sha256 and name in records and records[name].final:
                 done.add(metric.info.name)
         videos += bool(sha256)
@@ -118,4 +117,4 @@ def perform(
                     again = replace(again, records=records, died="")
                 watch(again)
     finally:
-        store.sweep()  # a worker that was stopped could not remove its unfinished work
+        store.sweep(own=True)  # who was stopped could not remove their unfinished work

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from a2bench import generator as generators
-from a2bench import metric as metrics_
 from a2bench.errors import CannotRun
-from a2bench.generator import Generator, SuiteAware
+from a2bench.generator import Generator, SuiteAware, generator_identity
 from a2bench.keys import digest
-from a2bench.metric import Metric
+from a2bench.metric import Metric, metric_identity, metric_licence, missing_files
 from a2bench.redaction import redacted
 from a2bench.types import Case, Json, Suite
 
@@ -31,7 +30,7 @@ class Request:
 
         Raises ``CannotRun`` with all that is missing and what to type.
         """
-        if lacking := metrics_.missing(self.metrics):
+        if lacking := missing_files(self.metrics):
             raise CannotRun("\n".join(lacking))
         if isinstance(self.generator, SuiteAware):
             return self.generator.prepare(self.suite)
@@ -43,8 +42,14 @@ class Request:
             for seed in self.seeds:
                 yield case, seed, video_key(self.generator, case, seed)
 
-    def manifest(self) -> dict[str, Json]:
-        """The request as the store files it: all that a leaderboard needs to find the records."""
+    @cached_property
+    def identities(self) -> dict[str, dict[str, Json]]:
+        """All that decides each metric's value, by the metric's name."""
+        return {metric.info.name: metric_identity(metric) for metric in self.metrics}
+
+    @property
+    def subject(self) -> dict[str, Json]:
+        """What the request is about, and one row of a leaderboard: model, suite and profile."""
         info = self.generator.info
         return {
             "model": {
@@ -61,6 +66,12 @@ class Request:
                 "key": self.suite.key,
             },
             "profile": self.profile,
+        }
+
+    def manifest(self) -> dict[str, Json]:
+        """The request as the store files it: all that a leaderboard needs to find the records."""
+        return {
+            **self.subject,
             "works": [[case.id, case.key, seed, key] for case, seed, key in self.works()],
             "metrics": [
                 {
@@ -68,8 +79,8 @@ class Request:
                     "low": m.info.low,
                     "high": m.info.high,
                     "higher_is_better": m.info.higher_is_better,
-                    "licence": metrics_.licence(m),
-                    **metrics_.identity(m),
+                    "licence": metric_licence(m),
+                    **self.identities[m.info.name],
                 }
                 for m in self.metrics
             ],
@@ -93,12 +104,12 @@ class Job:
 
 def video_key(generator: Generator, case: Case, seed: int) -> str:
     """The key of a video: the case's content, all that the generator is, and the seed."""
-    who = generators.identity(generator, case, seed=seed)
+    who = generator_identity(generator, case, seed=seed)
     return digest({"kind": "video", "case": case.key, "generator": who, "seed": seed})
 
 
 def score_key(video: str, video_sha256: str, metric: Mapping[str, Json], profile: str) -> str:
-    """The key of a score: its video's key and bytes, and ``metric.identity``, and the profile."""
+    """The key of a score: its video's key and bytes, and ``metric_identity``, and the profile."""
     names = ("name", "version", "params", "extractors")
     what = {name: metric[name] for name in names}
     return digest(

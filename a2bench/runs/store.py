@@ -13,6 +13,7 @@ become a path. A writer that dies leaves at most one torn last line, which is sk
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import socket
@@ -35,9 +36,10 @@ SCHEMA = 1
 class Record:
     """The outcome of one piece of work, named by its content key.
 
-    ``revision`` numbers the run that wrote it, so that the newest wins without a clock.
-    ``licence`` (of a score: that of the metric and of its weights) and ``written_at`` (UTC) only
-    inform.
+    Only a score of status ``ok`` has a value, and that is finite; anything else raises
+    ``ValueError``. ``revision`` numbers the run that wrote it, so that the newest wins without a
+    clock. ``licence`` (of a score: that of the metric and of its weights) and ``written_at`` (UTC)
+    only inform.
     """
 
     kind: Literal["video", "score"]
@@ -57,6 +59,11 @@ class Record:
     seconds: float = 0.0
     revision: int = 0
     written_at: str = ""
+
+    def __post_init__(self) -> None:
+        finite = self.value is not None and math.isfinite(self.value)
+        if finite != (self.kind == "score" and self.status is Status.OK):
+            raise ValueError(f"a {self.kind} of status {self.status} has the value {self.value}")
 
     @property
     def final(self) -> bool:
@@ -131,11 +138,12 @@ class RunStore:
             shutil.rmtree(path, ignore_errors=True)
             self._staged.discard(path)
 
-    def sweep(self) -> None:
-        """Removes what was left unfinished: by this store when it was interrupted in the middle of
-        tidying up, and by processes of this machine that no longer live.
+    def sweep(self, *, own: bool = False) -> None:
+        """Removes what processes of this machine that no longer live left unfinished.
+
+        ``own``: also what this store staged, for a run that was interrupted while it tidied up.
         """
-        for path in self._staged.copy():
+        for path in self._staged.copy() if own else ():
             shutil.rmtree(path, ignore_errors=True)
             self._staged.discard(path)
         for path in (self.root / "tmp").iterdir():

@@ -11,15 +11,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from a2bench import metric as metrics_
-from a2bench.errors import A2BenchError, GeneratorError, MetricError, NotApplicable, Refused
+from a2bench.errors import (
+    A2BenchError,
+    GeneratorError,
+    MetricError,
+    NotApplicable,
+    Refused,
+    VideoError,
+)
 from a2bench.features import FeatureBank
-from a2bench.keys import canonical_json, file_sha256
-from a2bench.metric import Metric
+from a2bench.keys import canonical_json
+from a2bench.metric import Metric, metric_licence
 from a2bench.redaction import redact
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RecordWriter, RunStore
-from a2bench.types import Json, Measurement, Score, Status, Video
+from a2bench.types import Json, Measurement, Status, Video
 from a2bench.video import probe
 
 
@@ -48,8 +54,7 @@ class Worker:
             bank = FeatureBank(job.case, video, [e for m in chosen for e in m.extractors])
             made = replace(job, video_sha256=video.sha256)
             for metric in chosen:
-                score = self._score(made, metric, bank)
-                records.append(self._keep(self._score_record(made, score)))
+                records.append(self._keep(self._score(made, metric, bank)))
         return tuple(records)
 
     def remainder(self, job: Job) -> Iterator[Job]:
@@ -68,9 +73,7 @@ class Worker:
         """Records a job of one step as failed."""
         if not job.metrics:
             return (self._keep(self._video_record(job, error=reason)),)
-        name = job.metrics[0]
-        score = _score(name, job, Status.FAILED, error=reason)
-        return (self._keep(self._score_record(job, score)),)
+        return (self._keep(self._score_record(job, job.metrics[0], Status.FAILED, error=reason)),)
 
     def _made(self, job: Job) -> Record | None:
         record = self.store.records().get(job.video_key)
@@ -84,9 +87,13 @@ class Worker:
     def _stored_video(self, job: Job) -> Video | None:
         """The video of the store, unless it is to be made, is gone or was tampered with."""
         path = self.store.video_path(job.video_key)
-        if job.video_sha256 and path.exists() and file_sha256(path) == job.video_sha256:
-            return probe(path)
-        return None
+        if not job.video_sha256 or not path.exists():
+            return None
+        try:
+            video = probe(path)
+        except VideoError:
+            return None
+        return video if video.sha256 == job.video_sha256 else None
 
     def _generate(self, job: Job) -> tuple[Record, Video | None]:
         start = time.perf_counter()
@@ -108,48 +115,49 @@ class Worker:
                 path = self.store.video_path(job.video_key)
                 raise GeneratorError(f"cannot publish {path}: {error.strerror}") from error
 
-    def _score(self, job: Job, metric: Metric, bank: FeatureBank) -> Score:
+    def _score(self, job: Job, metric: Metric, bank: FeatureBank) -> Record:
         name = metric.info.name
         start = time.perf_counter()
         try:
             measured = _checked(metric.score(job.case, bank), name)
         except NotApplicable as reason:
-            return _score(name, job, Status.NOT_APPLICABLE, error=str(reason))
+            return self._score_record(job, name, Status.NOT_APPLICABLE, error=str(reason))
         except Refused as reason:
-            return _score(name, job, Status.REFUSED, error=str(reason))
+            return self._score_record(job, name, Status.REFUSED, error=str(reason))
         except Exception as error:  # noqa: BLE001 - the boundary of a work: one failure must not stop the others
-            return _score(name, job, Status.FAILED, error=_describe(error))
-        return Score(
-            metric=name,
-            case_id=job.case.id,
-            seed=job.seed,
-            status=Status.OK,
-            value=measured.value,
-            detail=measured.detail,
-            seconds=_since(start),
-        )
+            return self._score_record(job, name, Status.FAILED, error=_describe(error))
+        return self._score_record(job, name, Status.OK, measured=measured, seconds=_since(start))
 
     def _score_key(self, job: Job, metric: str) -> str:
-        identity = metrics_.identity(self._metrics[metric])
+        identity = self.request.identities[metric]
         return score_key(job.video_key, job.video_sha256, identity, self.request.profile)
 
-    def _score_record(self, job: Job, score: Score) -> Record:
+    def _score_record(
+        self,
+        job: Job,
+        metric: str,
+        status: Status,
+        *,
+        measured: Measurement | None = None,
+        error: str | None = None,
+        seconds: float = 0.0,
+    ) -> Record:
         return Record(
             kind="score",
-            key=self._score_key(job, score.metric),
+            key=self._score_key(job, metric),
             model=self.request.generator.info.name,
             case_id=job.case.id,
             case_key=job.case.key,
             seed=job.seed,
             profile=self.request.profile,
-            metric=score.metric,
+            metric=metric,
             video_sha256=job.video_sha256,
-            status=score.status,
-            value=score.value,
-            detail=score.detail,
-            error=score.error,
-            licence=metrics_.licence(self._metrics[score.metric]),
-            seconds=score.seconds,
+            status=status,
+            value=None if measured is None else measured.value,
+            detail={} if measured is None else measured.detail,
+            error=error,
+            licence=metric_licence(self._metrics[metric]),
+            seconds=seconds,
             revision=self.revision,
         )
 
@@ -175,10 +183,6 @@ class Worker:
             seconds=seconds,
             revision=self.revision,
         )
-
-
-def _score(metric: str, job: Job, status: Status, *, error: str) -> Score:
-    return Score(metric=metric, case_id=job.case.id, seed=job.seed, status=status, error=error)
 
 
 def _checked(measured: Measurement, metric: str) -> Measurement:

@@ -16,8 +16,7 @@ from a2bench.criteria import Criterion
 from a2bench.errors import CannotRun
 from a2bench.keys import canonical_json, digest
 from a2bench.ratings.answers import Kind
-from a2bench.ratings.table import Seen
-from a2bench.types import Json
+from a2bench.types import Json, VideoId
 
 SCHEMA = 1
 
@@ -34,7 +33,7 @@ class Reference(NamedTuple):
 class Clip:
     """A video, the file of its playback copy, and the sha256 of its original bytes."""
 
-    video: Seen
+    video: VideoId
     media: str
     sha256: str = ""
     duration_s: float = 0.0
@@ -160,7 +159,9 @@ def _item_json(item: Item) -> dict[str, Json]:
 
 def _item(row: dict[str, Json]) -> Item:
     row["kind"] = Kind(row["kind"])
-    row["clips"] = tuple(Clip(**{**clip, "video": Seen(*clip["video"])}) for clip in row["clips"])
+    row["clips"] = tuple(
+        Clip(**{**clip, "video": VideoId(*clip["video"])}) for clip in row["clips"]
+    )
     row["criteria"] = tuple(row["criteria"])
     row["expected"] = {(c, clip): (least, most) for c, clip, least, most in row["expected"]}
     return Item(**row)

@@ -17,7 +17,6 @@ from random import Random
 from a2bench.criteria import Criterion
 from a2bench.errors import CannotRun, VideoError
 from a2bench.ratings.answers import Kind
-from a2bench.ratings.table import Seen
 from a2bench.study.blocks import Block, cells
 from a2bench.study.database import Database
 from a2bench.study.design import Clip, Design, Item, Reference, Shown
@@ -25,7 +24,7 @@ from a2bench.study.folder import DESIGN, MEDIA, database_url
 from a2bench.study.known_answers import KnownClip, KnownPage, Look, known_pages
 from a2bench.study.playback import Format, common_format, copy_picture, copy_video, write_clip
 from a2bench.study.selection import Chosen, Together
-from a2bench.types import Case, Suite, Video
+from a2bench.types import Case, Suite, Video, VideoId
 from a2bench.video import probe
 
 Tick = Callable[[], None]
@@ -217,7 +216,7 @@ def _rated(plan: Plan, together: Together, block: Sequence[int], votes: int, med
         case=case.id,
         clips=tuple(
             Clip(
-                video=Seen(case.id, model, together.seed),
+                video=VideoId(case.id, model, together.seed),
                 media=media.video(video),
                 sha256=video.sha256,
                 duration_s=video.duration_s,
@@ -237,7 +236,7 @@ def _known(options: Options, page: KnownPage, media: _Media) -> Item:
         case=page.case.id,
         clips=tuple(
             Clip(
-                video=Seen(page.case.id, clip.generator.name, clip.seed),
+                video=VideoId(page.case.id, clip.generator.name, clip.seed),
                 media=media.known(clip, page.case),
                 duration_s=clip.generator.frames / clip.generator.fps,
             )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from a2bench.errors import CannotRun, UnknownName, UsageError
 from a2bench.results.leaderboard import Row, collect
+from a2bench.results.videos import stored_videos
 from a2bench.runs.store import RunStore
-from a2bench.types import Case, Status
+from a2bench.types import Case
 
 NAMED = 5
 
@@ -44,8 +45,6 @@ def choose(
     A case and seed that some model lacks is left out. Raises ``CannotRun`` when nothing is left,
     ``UsageError`` for fewer than two models or one that is not there.
     """
-    if absent := [str(store.root) for store in stores if not store.exists()]:
-        raise CannotRun(f"{', '.join(absent)}: no run store; a2bench run makes one")
     held = _held(stores, _rows(stores, models))
     if len(held) < 2:
         raise UsageError(
@@ -98,15 +97,9 @@ def _held(
     stores: Sequence[RunStore], rows: Sequence[Row]
 ) -> dict[str, dict[tuple[str, int], Path]]:
     """The video files by model, then by case key and seed."""
-    held: dict[str, dict[tuple[str, int], Path]] = {}
-    for row in rows:
-        videos = held.setdefault(str(row.model["name"]), {})
-        for work in row.works:
-            if work.video is None or work.video.status is not Status.OK:
-                continue
-            paths = [store.video_path(work.video.key) for store in stores]
-            if path := next((path for path in paths if path.is_file()), None):
-                videos[work.case_key, work.seed] = path
+    held: dict[str, dict[tuple[str, int], Path]] = {str(row.model["name"]): {} for row in rows}
+    for one in stored_videos(stores, rows):
+        held[one.video.model][one.case_key, one.video.seed] = one.path
     return held
 
 

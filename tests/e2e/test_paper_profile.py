@@ -16,7 +16,7 @@ from PIL import Image
 from a2bench.cli import main
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
-from a2bench.metric import Metric, licence
+from a2bench.metric import Metric, metric_licence
 from a2bench.metrics import profiles
 from a2bench.metrics.extractors.quality.musiq import MusiqNetwork
 from a2bench.metrics.profiles import paper
@@ -166,7 +166,7 @@ def test_one_decode_and_one_forward_for_each_network_and_frame(
     found = sum(region is not None for f in bank[scenes].frames for region in f.objects)
     assert counts["clip"] == FRAMES + references + 16 + found
     assert counts["faces"] == 16 + 1
-    assert all(licence(metric).startswith("Apache-2.0; ") for metric in metrics)
+    assert all(metric_licence(metric).startswith("Apache-2.0; ") for metric in metrics)
 
 
 CHECKPOINTS = {

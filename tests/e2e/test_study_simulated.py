@@ -23,7 +23,7 @@ from a2bench.ratings import answers as checks
 from a2bench.ratings.answers import Kind
 from a2bench.ratings.opinions import qualities, without
 from a2bench.ratings.raters import Verdict, verdicts
-from a2bench.ratings.table import ALL, Rating, Seen, read
+from a2bench.ratings.table import ALL, Rating, read
 from a2bench.results.recipe import load_recipe
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
@@ -32,7 +32,7 @@ from a2bench.study.design import Clip, Design, Item
 from a2bench.study.folder import DESIGN, SQLITE
 from a2bench.study.progress import progress
 from a2bench.study.votes import Page, Rater, Vote
-from a2bench.types import Status
+from a2bench.types import Status, VideoId
 from tests.helpers.fakes import Level
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
@@ -67,8 +67,8 @@ class Done:
     ratings: Path
     raters: Path
     store: RunStore
-    truth: Mapping[tuple[str, Seen], float]
-    overall: Mapping[Seen, float]
+    truth: Mapping[tuple[str, VideoId], float]
+    overall: Mapping[VideoId, float]
     people: Mapping[str, Person]
 
     @property
@@ -78,7 +78,7 @@ class Done:
 
 def page(number: int, kind: Kind, case: str, **more: object) -> Item:
     clips = tuple(
-        Clip(video=Seen(case, model, 0), media=f"{digest([case, model])}.mp4", duration_s=2.0)
+        Clip(video=VideoId(case, model, 0), media=f"{digest([case, model])}.mp4", duration_s=2.0)
         for model in MODELS
     )
     plain = Item(id=f"p{number:03d}", kind=kind, case=case, clips=clips, criteria=CRITERIA)
@@ -112,7 +112,7 @@ def design(cases: list[str]) -> Design:
     )
 
 
-def measured(folder: Path, cases: int) -> tuple[RunStore, dict[Seen, float]]:
+def measured(folder: Path, cases: int) -> tuple[RunStore, dict[VideoId, float]]:
     """A store with four metrics of the videos of four models; the quality that follows."""
     suite, store = make_suite(folder / "s", cases), RunStore(folder / "store").create()
     samples = planted(cases=cases, seed=2)
@@ -140,7 +140,7 @@ def measured(folder: Path, cases: int) -> tuple[RunStore, dict[Seen, float]]:
                     value=float(values[n, m, x]),
                 )
                 writer.append(score)
-            overall[Seen(case_id, model, 0)] = float(np.clip(good[n, m], 1, 5))
+            overall[VideoId(case_id, model, 0)] = float(np.clip(good[n, m], 1, 5))
     return store, overall
 
 
@@ -149,7 +149,7 @@ def answer(
     rater: Rater,
     person: Person,
     shown: Page,
-    truth: Mapping[tuple[str, Seen], float],
+    truth: Mapping[tuple[str, VideoId], float],
     random: np.random.Generator,
 ) -> None:
     """All questions of a page, as somebody who watches each video once; a clicker does not."""
@@ -254,7 +254,7 @@ def error(done: Done, ratings: list[Rating], *, plain: bool) -> float:
     ours = qualities(ratings)
     for criterion in CRITERIA:
         videos = sorted(ours[criterion])
-        given: dict[Seen, list[int]] = {}
+        given: dict[VideoId, list[int]] = {}
         for r in ratings:
             if r.criterion == criterion and r.score is not None:
                 given.setdefault(r.video, []).append(r.score)

@@ -14,9 +14,10 @@ from a2bench.ratings.opinions import differences, opinions, positions, qualities
 from a2bench.ratings.raters import verdicts
 from a2bench.ratings.reliability import alpha, icc2k, screen, split_half
 from a2bench.ratings.report import report
-from a2bench.ratings.table import Answer, Rating, Seen, votes
+from a2bench.ratings.table import Answer, Rating, votes
 from a2bench.ratings.validation import validate
 from a2bench.results.recipe import parse
+from a2bench.types import VideoId
 from tests.helpers.study_raters import Floats, simulate
 
 
@@ -93,7 +94,7 @@ def test_fault_37_no_gold_page_was_asked() -> None:
 
 
 def samples(values: Floats, target: Floats) -> Samples:
-    cases = [Seen(f"c{n // 2}", f"m{n % 2}", 0) for n in range(len(values))]
+    cases = [VideoId(f"c{n // 2}", f"m{n % 2}", 0) for n in range(len(values))]
     names = tuple(f"x{n}" for n in range(values.shape[1]))
     return Samples(metrics=names, bounds={}, videos=tuple(cases), values=values, target=target)
 

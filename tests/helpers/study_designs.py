@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from a2bench.criteria import criteria
 from a2bench.ratings.answers import Kind
-from a2bench.ratings.table import Seen
 from a2bench.study.design import Clip, Design, Item, Reference, Shown
+from a2bench.types import VideoId
 
 CRITERIA = ("face_consistency", "video_quality")
 
@@ -18,7 +18,7 @@ def make_item(number: int, kind: Kind, *, votes: int = 0, clips: int = 4) -> Ite
         kind=kind,
         case=case,
         clips=tuple(
-            Clip(video=Seen(case, f"m{n}", 0), media=f"{number}-{n}.mp4", duration_s=2.0)
+            Clip(video=VideoId(case, f"m{n}", 0), media=f"{number}-{n}.mp4", duration_s=2.0)
             for n in range(clips)
         ),
         criteria=CRITERIA,

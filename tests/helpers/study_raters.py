@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from a2bench.ratings.table import Rating, Seen
+from a2bench.ratings.table import Rating
+from a2bench.types import VideoId
 
 Floats = NDArray[np.float64]
 CRITERIA = ("face_consistency", "background_consistency", "instruction_following")
@@ -27,7 +28,7 @@ def matrix(texts: list[str]) -> Floats:
 class Study:
     """Every rater sees all four models of some cases; two of the raters click at random."""
 
-    truth: dict[tuple[str, Seen], float]
+    truth: dict[tuple[str, VideoId], float]
     bias: dict[str, float]
     clickers: tuple[str, ...]
     ratings: list[Rating]
@@ -40,7 +41,7 @@ def simulate(
     votes: int = 5,
     clickers: int = 2,
     seed: int = 0,
-    overall: Mapping[Seen, float] | None = None,
+    overall: Mapping[VideoId, float] | None = None,
 ) -> Study:
     """``score = round(quality + bias + noise)``, cut to 1 to 5; ``votes`` raters see each case.
 
@@ -52,14 +53,14 @@ def simulate(
     noise = dict(zip(names, random.uniform(0.4, 0.9, raters).tolist(), strict=True))
     models = [f"m{n}" for n in range(4)]
     level = dict(zip(models, (2.3, 2.9, 3.3, 3.7), strict=True))
-    truth: dict[tuple[str, Seen], float] = {}
+    truth: dict[tuple[str, VideoId], float] = {}
     ratings = []
     for case in range(cases):
         who = [names[(case * votes + n) % raters] for n in range(votes)]
         who = [str(name) for name in random.permutation(names)[:votes]] if case % 2 else who
         places = {name: random.permutation(4).tolist() for name in who}
         for place, model in enumerate(models):
-            video = Seen(f"case-{case:03d}", model, 0)
+            video = VideoId(f"case-{case:03d}", model, 0)
             common = overall[video] if overall else random.normal(level[model], 0.7)
             for criterion in CRITERIA:
                 quality = float(np.clip(common + random.normal(0, 0.4), 1, 5))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from a2bench.keys import canonical_json, digest, file_sha256
-from a2bench.types import Case, Score, Status
+from a2bench.types import Case
 from tests.helpers.makers import make_case
 
 
@@ -35,11 +35,3 @@ def test_a_case_is_its_prompt_and_its_images(tmp_path: Path) -> None:
     reordered = Case(id=case.id, prompt=case.prompt, elements=case.elements[::-1])
     assert renamed.key == case.key
     assert len({case.key, reworded.key, reordered.key}) == 3
-
-
-@pytest.mark.parametrize(
-    ("status", "value"), [(Status.FAILED, 0.0), (Status.OK, None), (Status.OK, float("nan"))]
-)
-def test_a_score_has_a_value_only_when_it_is_ok(status: Status, value: float | None) -> None:
-    with pytest.raises(ValueError, match="cannot have the value"):
-        Score(metric="m", case_id="c", seed=0, status=status, value=value)

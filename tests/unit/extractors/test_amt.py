@@ -19,7 +19,7 @@ import torch
 from a2bench.errors import CannotRun, NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
-from a2bench.metric import missing
+from a2bench.metric import missing_files
 from a2bench.metrics.extractors.motion.amt import AmtNetwork, amt_pixels, load_amt
 from a2bench.metrics.extractors.motion.interpolation import AmtInterpolation
 from a2bench.metrics.motion_smoothness import MotionSmoothness
@@ -157,7 +157,7 @@ def test_an_extractor_is_its_weights(amt: AmtInterpolation) -> None:
 
 def test_missing_weights_are_told_before_a_run(tmp_path: Path) -> None:
     weights = LocalWeights(path=tmp_path / "amt-s.pth")
-    (text,) = missing([MotionSmoothness(interpolation=AmtInterpolation(weights=weights))])
+    (text,) = missing_files([MotionSmoothness(interpolation=AmtInterpolation(weights=weights))])
     assert text == f"weights are missing: {tmp_path}/amt-s.pth"
 
 

@@ -13,7 +13,7 @@ from a2bench.boxes import Boxes
 from a2bench.errors import NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
-from a2bench.metric import identity, missing
+from a2bench.metric import metric_identity, missing_files
 from a2bench.metrics.background_consistency import BackgroundConsistency
 from a2bench.metrics.extractors.scenes.base import Scenes
 from a2bench.metrics.extractors.scenes.grounded import (
@@ -174,9 +174,9 @@ def test_a_missing_object_is_none_and_counts_zero_or_is_skipped(tmp_path: Path) 
 
 def test_missing_is_part_of_the_identity_only_where_it_changes_the_value() -> None:
     canned = Canned(features=Scenes(frames=(), backgrounds=()))
-    assert identity(ObjectConsistency(scenes=canned))["params"] == {}
+    assert metric_identity(ObjectConsistency(scenes=canned))["params"] == {}
     skipping = ObjectConsistency(scenes=canned, missing="skip")
-    assert identity(skipping)["params"] == {"missing": "skip"}
+    assert metric_identity(skipping)["params"] == {"missing": "skip"}
     with pytest.raises(ValueError, match="missing is 'zero' or 'skip'"):
         ObjectConsistency(scenes=canned, missing="drop")  # type: ignore[arg-type]
 
@@ -346,7 +346,7 @@ def test_missing_weights_are_told_before_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A2BENCH_CHECKPOINTS", str(tmp_path))
-    told = missing([ObjectConsistency(scenes=GroundedScenes())])
+    told = missing_files([ObjectConsistency(scenes=GroundedScenes())])
     for name in ("grounding-dino-tiny", "sam-vit-base", "clip-vit-l-14"):
         assert any(f"a2bench checkpoints fetch {name}" in text for text in told)
 

@@ -14,7 +14,7 @@ import torch
 from a2bench.errors import CannotRun
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
-from a2bench.metric import missing
+from a2bench.metric import missing_files
 from a2bench.metrics.extractors.quality.frames import MusiqFrames
 from a2bench.metrics.extractors.quality.musiq import MusiqNetwork, load_musiq, musiq_pixels
 from a2bench.metrics.image_quality import ImageQuality
@@ -150,7 +150,7 @@ def test_it_is_defined_by_its_weights_and_size(weights: Path) -> None:
 
 def test_missing_weights_are_told_before_a_run(tmp_path: Path) -> None:
     musiq = MusiqFrames(weights=LocalWeights(path=tmp_path / "musiq.pth"))
-    (text,) = missing([ImageQuality(frames=musiq)])
+    (text,) = missing_files([ImageQuality(frames=musiq)])
     assert text == f"weights are missing: {tmp_path}/musiq.pth"
 
 

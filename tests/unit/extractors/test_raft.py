@@ -13,7 +13,7 @@ import torch
 
 from a2bench.errors import CannotRun, NotApplicable
 from a2bench.keys import file_sha256
-from a2bench.metric import missing
+from a2bench.metric import missing_files
 from a2bench.metrics.dynamic_degree import DynamicDegree
 from a2bench.metrics.extractors.motion.flow import RaftFlow
 from a2bench.metrics.extractors.motion.pairs import PairMotion, top_mean
@@ -132,7 +132,7 @@ def test_an_engine_is_its_weights_and_iterations(weights: Path) -> None:
 
 def test_missing_weights_are_told_before_a_run(tmp_path: Path) -> None:
     motion = PairMotion(flow=RaftFlow(weights=LocalWeights(path=tmp_path / "raft-things.pth")))
-    (text,) = missing([DynamicDegree(motion=motion)])
+    (text,) = missing_files([DynamicDegree(motion=motion)])
     assert text == f"weights are missing: {tmp_path}/raft-things.pth"
     with pytest.raises(CannotRun, match="weights are missing"):
         _ = motion.info

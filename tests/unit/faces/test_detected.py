@@ -19,7 +19,7 @@ from a2bench.faces.models import Detection, Detector, Recogniser
 from a2bench.faces.scrfd import Scrfd
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
-from a2bench.metric import missing
+from a2bench.metric import missing_files
 from a2bench.metrics.extractors.faces import FaceExtractor
 from a2bench.metrics.id_consistency import IdConsistency
 from a2bench.networks.files import LocalWeights
@@ -211,7 +211,7 @@ def test_faces_are_sent_without_what_they_loaded(pack: LocalWeights) -> None:
 def test_missing_weights_say_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("A2BENCH_CHECKPOINTS", str(tmp_path))
     faces = FaceExtractor(finder=DetectedFaces(detector=Scrfd(), recogniser=ArcFace()))
-    (told,) = missing([IdConsistency(faces=faces)])
+    (told,) = missing_files([IdConsistency(faces=faces)])
     command = "a2bench checkpoints fetch buffalo_l --accept-licence insightface-non-commercial"
     assert command in told
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from a2bench.errors import CannotRun, GeneratorError
-from a2bench.generator import SuiteAware, identity
+from a2bench.generator import SuiteAware, generator_identity
 from a2bench.generators import controls
 from a2bench.generators.collage import Collage
 from a2bench.pictures import Frame
@@ -63,7 +63,7 @@ def test_a_control_is_named_parallel_seeded_and_survives_pickling(name: str, sui
     assert dict(info.params).items() >= SIZE.items()
     copy = pickle.loads(pickle.dumps(generator))
     assert repr(copy) == repr(generator) and "width=96" in repr(copy)
-    assert identity(copy, case, seed=0) == identity(generator, case, seed=0)
+    assert generator_identity(copy, case, seed=0) == generator_identity(generator, case, seed=0)
     frames = clip(generator, case)
     assert len(frames) == 9
     assert all(f.shape == (64, 96, 3) and f.dtype == np.uint8 for f in frames)

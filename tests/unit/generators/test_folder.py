@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from a2bench.errors import GeneratorError, UsageError, VideoError, VideosError
-from a2bench.generator import identity
+from a2bench.generator import generator_identity
 from a2bench.generators.folder import Folder
 from a2bench.types import Suite
 from a2bench.video import decode, encode, probe
@@ -239,7 +239,7 @@ def test_the_number_of_panels_is_checked(tmp_path: Path) -> None:
 def test_identity_follows_content_and_not_place(suite: Suite, videos: Path) -> None:
     def key(folder: Folder) -> dict[str, object]:
         folder.prepare(suite)
-        return identity(folder, suite.cases[0], seed=0)
+        return generator_identity(folder, suite.cases[0], seed=0)
 
     before = key(Folder(videos=videos))
     assert before["params"] == {"crop_panels": 1}

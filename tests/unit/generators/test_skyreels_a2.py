@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from a2bench.errors import CannotRun, GeneratorError, UsageError
-from a2bench.generator import identity
+from a2bench.generator import generator_identity
 from a2bench.generators.skyreels_a2 import conditioning, generator, weights
 from a2bench.generators.skyreels_a2.conditioning import Conditions, Reference, read_references
 from a2bench.generators.skyreels_a2.generator import SkyReelsA2
@@ -396,7 +396,7 @@ def test_cases_that_will_fail_or_be_cut_are_warned_of(model: SkyReelsA2, tmp_pat
 
 def test_what_decides_a_video_is_its_identity(folder: Path, case: Case) -> None:
     def who(**params: Any) -> dict[str, Any]:
-        return identity(small(folder, **params), case, seed=0)
+        return generator_identity(small(folder, **params), case, seed=0)
 
     known = who()
     assert known["weights"] == weights.hashes(folder)

@@ -11,7 +11,7 @@ import pytest
 from a2bench.errors import CannotRun, UsageError
 from a2bench.judging.ledger import Ledger
 from a2bench.judging.options import JudgeOptions, with_judge
-from a2bench.metric import Profile, identity
+from a2bench.metric import Profile, metric_identity
 from a2bench.metrics.judge import judgement
 from a2bench.metrics.judge.gemini import Gemini
 from a2bench.metrics.judge.http import retry_after_s
@@ -276,7 +276,7 @@ def test_every_profile_gets_the_sets() -> None:
 
 def test_the_key_of_a_score_names_all_of_the_judge_and_no_host() -> None:
     profile = with_judge(Profile(metrics=()), JudgeOptions(store=Path("runs"), spec="gemini:m"))
-    params = identity(profile.all[FACE])["extractors"][0]["params"]
+    params = metric_identity(profile.all[FACE])["extractors"][0]["params"]
     assert params == {
         "judge": "gemini", "model": "m", "temperature": 0, "max_output_tokens": 8192,
         "video_fps": 8.0, "most": 240, "repeats": 1, "picture_px": 1024,

@@ -14,7 +14,7 @@ import torch
 
 from a2bench.errors import MetricError
 from a2bench.features import ExtractorInfo, FeatureBank
-from a2bench.metric import missing
+from a2bench.metric import missing_files
 from a2bench.metrics.aesthetic_quality import INFO, AestheticQuality
 from a2bench.metrics.extractors.embeddings.clip import Clip, ClipFrames, ClipVideo
 from a2bench.networks.files import LocalWeights
@@ -93,7 +93,7 @@ def test_both_weights_are_asked_for_before_a_run(tmp_path: Path) -> None:
     metric = AestheticQuality(
         clip=ClipFrames(clip=clip, head=LocalWeights(path=tmp_path / "head.pth"))
     )
-    assert missing([metric]) == (
+    assert missing_files([metric]) == (
         f"weights are missing: {tmp_path}/clip.pt",
         f"weights are missing: {tmp_path}/head.pth",
     )

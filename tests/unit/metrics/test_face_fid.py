@@ -16,7 +16,7 @@ import torch
 import typer
 
 from a2bench.cli import main
-from a2bench.cli.fid import fid
+from a2bench.cli.reports import fid
 from a2bench.errors import CannotRun, NotApplicable, UsageError
 from a2bench.faces.dlib_faces import DlibFaces
 from a2bench.faces.finder import Found

@@ -11,7 +11,7 @@ import pytest
 from a2bench.errors import NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.keys import digest
-from a2bench.metric import identity
+from a2bench.metric import metric_identity
 from a2bench.metrics.profiles import lite
 from a2bench.registry import choose_metrics
 from a2bench.video import probe
@@ -60,8 +60,8 @@ def test_metrics_that_read_the_same_share_it() -> None:
 def test_a_worker_process_builds_the_same_metrics_and_receives_no_network() -> None:
     sent = pickle.dumps(lite().metrics)
     assert len(sent) < 10_000
-    assert [digest(identity(m)) for m in pickle.loads(sent)] == [
-        digest(identity(m)) for m in lite().metrics
+    assert [digest(metric_identity(m)) for m in pickle.loads(sent)] == [
+        digest(metric_identity(m)) for m in lite().metrics
     ]
 
 

@@ -12,7 +12,7 @@ import torch
 
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
-from a2bench.metric import Metric, identity
+from a2bench.metric import Metric, metric_identity
 from a2bench.metrics.aesthetic_quality import AestheticQuality
 from a2bench.metrics.dynamic_degree import DynamicDegree
 from a2bench.metrics.extractors.embeddings.clip import Clip, ClipFrames, ClipVideo
@@ -162,7 +162,7 @@ def test_it_is_not_applicable_where_a_part_is_not() -> None:
 
 def test_a_changed_part_is_another_metric() -> None:
     quality = VbenchQuality(parts=parts(public.VALUES[0]))
-    params = identity(quality)["params"]
+    params = metric_identity(quality)["params"]
     assert params["dynamic_degree"] == ["1", {}]
     assert set(params) == set(SCALES)
     json.dumps(params)

@@ -20,6 +20,7 @@ from a2bench.ratings.opinions import differences
 from a2bench.ratings.raters import Right, Verdict, left_out, verdicts
 from a2bench.ratings.report import enough, report
 from a2bench.ratings.table import ALL, Answer, Rating, read, to_csv
+from a2bench.types import VideoId
 from tests.helpers.study_raters import CRITERIA, Study, simulate
 
 FACE = CRITERIA[0]
@@ -88,7 +89,7 @@ def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_table_without_raters_serves_the_judge_alone(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text(f"case,model,criterion,score\nc1,m,{FACE},3\nc1,m,{FACE},3\n")
-    assert judge_reads(path) == {Rated("m", "c1", 0, FACE): [3, 3]}
+    assert judge_reads(path) == {Rated(VideoId("c1", "m", 0), FACE): [3, 3]}
     with pytest.raises(CannotRun, match="no column rater"):
         read(path)
     path.write_text(f"rater,case,model,criterion,score\na,c1,m,{FACE},3\na,c1,m,{FACE},4\n")

@@ -21,7 +21,7 @@ from a2bench.ratings.fit import (
 from a2bench.ratings.fitted_recipe import Origin, fitted_recipe, to_toml
 from a2bench.ratings.opinions import qualities, without
 from a2bench.ratings.reliability import ceiling, screen
-from a2bench.ratings.table import ALL, Rating, Seen, Votes, to_csv
+from a2bench.ratings.table import ALL, Rating, Votes, to_csv
 from a2bench.ratings.validation import (
     Validated,
     choose_shrink,
@@ -34,7 +34,9 @@ from a2bench.ratings.validation import (
 )
 from a2bench.results.leaderboard import collect, table
 from a2bench.results.recipe import load_recipe, parse, scored
+from a2bench.results.table import lines_of
 from a2bench.runs.store import RunStore
+from a2bench.types import VideoId
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
 from tests.helpers.study_raters import CRITERIA, Floats, simulate
@@ -52,7 +54,7 @@ def planted(
     spread, middle = np.linspace(0.05, 0.2, k), np.linspace(0.8, 0.4, k)
     level = random.normal(0, 1, (4, k))
     videos = tuple(
-        Seen(f"c{case:03d}", f"m{model}", 0) for case in range(cases) for model in range(4)
+        VideoId(f"c{case:03d}", f"m{model}", 0) for case in range(cases) for model in range(4)
     )
     hard = np.repeat(random.normal(0, 0.5, cases), 4)[:, None]
     own = 0.5 * np.tile(level, (cases, 1)) + 0.7 * random.normal(0, 1, (cases * 4, k))
@@ -292,7 +294,7 @@ def rate(cases: int, model: str = "my-generator") -> list[Rating]:
     return [
         Rating(
             rater=f"r{rater}",
-            video=Seen(f"case-{case:03d}", model, 0),
+            video=VideoId(f"case-{case:03d}", model, 0),
             criterion=CRITERIA[0],
             score=1 + (case * 2 + rater % 2) % 5,
         )
@@ -332,8 +334,8 @@ def test_the_command_fits_writes_and_the_leaderboard_takes_it(
     assert "equal weights: two of the metrics say the same" in shown
     recipe = load_recipe(str(out))
     assert recipe.weights == {"level": 0.5, "twin": 0.5}
-    (line,) = scored([table(collect([store]))], recipe).to_dict("records")
-    assert line["comprehensive"] == pytest.approx(line["level"])
+    (found,) = scored(lines_of(table(collect([store]))), recipe)
+    assert found.score == pytest.approx(found.line.means["level"])
     with pytest.raises(CannotRun, match="no run store"):
         cli_weights.app(
             args=["fit", str(ratings), "--run", str(tmp_path / "x"), "--out", str(out)],

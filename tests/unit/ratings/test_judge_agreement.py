@@ -13,7 +13,7 @@ from a2bench.errors import CannotRun
 from a2bench.metrics.judge import scores as judge
 from a2bench.ratings.judge_agreement import Rated, agreements, read_ratings
 from a2bench.runs.store import RunStore
-from a2bench.types import Status
+from a2bench.types import Status, VideoId
 from tests.faults.test_faults_store import write_suite
 from tests.helpers.judge_server import verdict
 from tests.helpers.judges import SILENT, ask, gemini_service, judge_metrics
@@ -25,7 +25,7 @@ HEADER = "model,case,criterion,score,rater\n"
 
 
 def video(case: int, criterion: str = FACE) -> Rated:
-    return Rated("m", f"case-{case}", 0, criterion)
+    return Rated(VideoId(f"case-{case}", "m", 0), criterion)
 
 
 def run(*arguments: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from a2bench.errors import CannotRun
 from a2bench.ratings.annex_e import annex_e
 from a2bench.ratings.reliability import alpha, icc2k, over_cases, reliabilities, split_half
-from a2bench.ratings.table import ALL, Seen, Votes
+from a2bench.ratings.table import ALL, Votes
+from a2bench.types import VideoId
 from tests.helpers.study_raters import CRITERIA, Floats, matrix, simulate
 
 GOLDEN = json.loads(Path("tests/golden/ratings.json").read_text())
@@ -151,13 +152,15 @@ def test_split_halves_tell_how_far_the_mean_of_the_raters_is_from_the_truth() ->
 def test_the_interval_over_cases_holds_the_value_and_draws_whole_cases() -> None:
     _, scores = noisy(3)
     scores = np.clip(np.round(scores), 1, 5)
-    videos = tuple(Seen(f"c{n // 4}", f"m{n % 4}", 0) for n in range(40))
+    videos = tuple(VideoId(f"c{n // 4}", f"m{n % 4}", 0) for n in range(40))
     held = Votes(videos=videos, raters=tuple("abcdefgh"), scores=scores)
     interval, value = over_cases(held, alpha), alpha(scores)
     assert interval is not None
     assert value is not None
     assert interval[0] < value < interval[1]
-    alone = Votes(videos=tuple(Seen("c", f"m{n}", 0) for n in range(40)), raters=(), scores=scores)
+    alone = Votes(
+        videos=tuple(VideoId("c", f"m{n}", 0) for n in range(40)), raters=(), scores=scores
+    )
     assert over_cases(alone, alpha) is None
 
 

@@ -12,7 +12,16 @@ from a2bench.ratings.judge_agreement import Rated
 from a2bench.ratings.judge_agreement import read_ratings as judge_reads
 from a2bench.ratings.opinions import differences, opinions, positions, qualities, without
 from a2bench.ratings.reliability import screen
-from a2bench.ratings.table import ALL, COLUMNS, Answer, Rating, Seen, read, to_csv, votes
+from a2bench.ratings.table import (
+    ALL,
+    COLUMNS,
+    Answer,
+    Rating,
+    read,
+    to_csv,
+    votes,
+)
+from a2bench.types import VideoId
 from tests.helpers.study_raters import CRITERIA, Study, simulate
 
 FACE = CRITERIA[0]
@@ -25,7 +34,7 @@ def study() -> Study:
 
 def rating(rater: str, model: str, score: int | None) -> Rating:
     answer = Answer.RATED if score is not None else Answer.DOES_NOT_APPLY
-    video = Seen("c1", model, 0)
+    video = VideoId("c1", model, 0)
     return Rating(rater=rater, video=video, criterion=FACE, score=score, answer=answer)
 
 
@@ -39,7 +48,7 @@ def test_what_is_written_is_read_again_and_the_judge_reads_it_too(tmp_path: Path
     path = tmp_path / "r.csv"
     path.write_text(to_csv(given))
     assert read(path) == given
-    assert judge_reads(path) == {Rated("m", "c1", 0, FACE): [4, 5]}
+    assert judge_reads(path) == {Rated(VideoId("c1", "m", 0), FACE): [4, 5]}
 
 
 def test_a_table_with_the_least_columns_is_read_and_a_vote_not_given_left_out(
@@ -121,7 +130,7 @@ def test_models_come_out_in_their_true_order_with_intervals_that_hold_the_truth(
 
 def test_the_mean_is_over_cases_and_answers_are_counted() -> None:
     first = [rating("a", "m", 1), rating("b", "m", 1)]
-    seeds = [replace(r, video=Seen("c2", "m", s), score=5) for r in first for s in (0, 1, 2)]
+    seeds = [replace(r, video=VideoId("c2", "m", s), score=5) for r in first for s in (0, 1, 2)]
     found = opinions([*first, *seeds, rating("c", "m", None)])
     assert [o.criterion for o in found] == [FACE, ALL]
     assert found[0].mos.mean == pytest.approx(3.0)

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from a2bench.errors import CannotRun
-from a2bench.results import charts, gallery
-from a2bench.results.recipe import load_recipe, read_table, scored
+from a2bench.results import charts
+from a2bench.results.recipe import load_recipe, scored
+from a2bench.results.table import Line, lines_of, read_table
+from a2bench.results.videos import case_of, gallery
 from a2bench.runs.store import RunStore
 from tests.helpers import ROOT
 from tests.helpers.fakes import Level, Misbehaves
@@ -20,16 +22,16 @@ LEADERBOARDS = ROOT / "leaderboards"
 
 
 @pytest.fixture
-def published() -> pd.DataFrame:
-    return read_table(LEADERBOARDS / "skyreels-a2-table-1.csv")
+def published() -> list[Line]:
+    return lines_of(read_table(LEADERBOARDS / "skyreels-a2-table-1.csv"))
 
 
 @pytest.fixture
-def ours() -> pd.DataFrame:
-    return read_table(LEADERBOARDS / "a2bench-open-lite.csv")
+def ours() -> list[Line]:
+    return lines_of(read_table(LEADERBOARDS / "a2bench-open-lite.csv"))
 
 
-def test_metrics_are_the_columns_of_means(published: pd.DataFrame, ours: pd.DataFrame) -> None:
+def test_metrics_are_the_columns_of_means(published: list[Line], ours: list[Line]) -> None:
     found = charts.metrics_of(published)
     assert found[0] == "id_consistency"
     assert len(found) == 8
@@ -38,25 +40,25 @@ def test_metrics_are_the_columns_of_means(published: pd.DataFrame, ours: pd.Data
     assert "text_similarity" not in held  # the profile lite has no value for it
 
 
-def test_names_and_groups_of_tables_with_other_columns(
-    published: pd.DataFrame, ours: pd.DataFrame
-) -> None:
+def test_names_and_groups_of_tables_with_other_columns() -> None:
     """A column that only one table has is NaN in the rows of the other: it is not shown."""
-    both = pd.concat([published, ours], ignore_index=True).to_dict("records")
-    assert charts.group_of(both[0]) == "A2-Bench, profile published"
-    assert charts.group_of(both[-1]) == "a2bench-open 1.0, profile lite"
-    assert [charts.name_of(line) for line in both[:4]][2:] == ["Keling (1.6)", "SkyReels-A2"]
+    names = ("skyreels-a2-table-1.csv", "a2bench-open-lite.csv")
+    both = lines_of(pd.concat([read_table(LEADERBOARDS / name) for name in names]))
+    assert both[0].group == "A2-Bench, profile published"
+    assert both[-1].group == "a2bench-open 1.0, profile lite"
+    assert [line.name for line in both[:4]][2:] == ["Keling (1.6)", "SkyReels-A2"]
 
 
 def test_cells_say_means_intervals_and_what_is_lacking() -> None:
     row = {"model": "m", "profile": "p", "suite": "s", "x": 0.5, "x_low": 0.4, "x_high": 0.6}
     table = pd.DataFrame([{**row, "x_n_failed": 2, "x_n_na": 0}, {**row, "x": None, "x_n_na": 3}])
-    shown = charts.shown_table(table)
+    lines = lines_of(table)
+    shown = charts.shown_table(lines)
     assert list(shown["x"]) == ["0.500 [0.400, 0.600] (2 failed)", "– (3 not applicable)"]
-    assert len(charts.means(table)) == 1
+    assert len(charts.means(lines)) == 1
 
 
-def test_the_radar_closes_and_its_first_axis_points_up(published: pd.DataFrame) -> None:
+def test_the_radar_closes_and_its_first_axis_points_up(published: list[Line]) -> None:
     lines = charts.means(published)
     corners = charts.radar(lines)
     one = corners[corners["model"] == "Pika (2.1)"].sort_values("corner")
@@ -77,9 +79,9 @@ def test_a_metric_beyond_1_is_divided_by_its_greatest_mean() -> None:
     assert list(size[:4].round(6)) == [0.5, 0.5, 1.0, 0.0]
 
 
-def test_parts_add_up_to_the_score(published: pd.DataFrame) -> None:
+def test_parts_add_up_to_the_score(published: list[Line]) -> None:
     recipe = load_recipe("table1")
-    table = scored([published], recipe)
+    table = scored(published, recipe)
     sums = charts.parts(table, recipe).groupby("model", sort=False)["part"].sum()
     assert [round(value, 3) for value in sums] == [0.807, 0.821, 0.826, 0.818]
     best = charts.ranked(table, recipe)[0]
@@ -88,10 +90,10 @@ def test_parts_add_up_to_the_score(published: pd.DataFrame) -> None:
 
 
 def test_rows_that_lack_something_come_last_and_say_what(
-    published: pd.DataFrame, ours: pd.DataFrame
+    published: list[Line], ours: list[Line]
 ) -> None:
     recipe = load_recipe("table1")
-    table = scored([ours, published], recipe)
+    table = scored([*ours, *published], recipe)
     rows = charts.ranked(table, recipe)
     assert rows[0]["comprehensive"] == "0.826"
     assert (rows[-1]["rank"], rows[-1]["comprehensive"]) == ("–", "–")
@@ -103,16 +105,16 @@ def test_the_gallery_holds_each_video_with_its_scores(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "store")
     suite = make_suite(tmp_path / "s", 2)
     do(ask(suite, Level(), Misbehaves(how="raise")), store)
-    found = gallery.gallery([store.root])
-    assert [one.case_id for one in found] == ["case-001", "case-002"]
+    found = gallery([store.root])
+    assert [one.video.case for one in found] == ["case-001", "case-002"]
     assert all(set(one.scores) == {"level"} for one in found)
-    media = gallery.media_of(found)
+    media = {one.media: one.path for one in found}
     assert len(media) == 2
     assert all(path.is_file() and "case" not in name for name, path in media.items())
-    assert gallery.case_of(found[0]) is None  # the suite is not at hand by its name
+    assert case_of(found[0]) is None  # the suite is not at hand by its name
 
 
 def test_a_folder_without_a_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="no run store"):
-        gallery.gallery([tmp_path])
-    assert gallery.gallery([]) == []
+        gallery([tmp_path])
+    assert gallery([]) == []

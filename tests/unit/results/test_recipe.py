@@ -7,7 +7,16 @@ import pytest
 
 from a2bench.errors import CannotRun, UnknownName
 from a2bench.results.leaderboard import collect, table
-from a2bench.results.recipe import load_recipe, parse, read_table, recipes, scored, to_markdown
+from a2bench.results.recipe import (
+    Recipe,
+    load_recipe,
+    parse,
+    recipes,
+    scored,
+    to_markdown,
+    with_scores,
+)
+from a2bench.results.table import lines_of, read_table
 from a2bench.runs.store import RunStore
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
@@ -27,6 +36,12 @@ level = [0.1, 0.3]
 """
 
 
+def table_of(tables: list[pd.DataFrame], recipe: Recipe) -> pd.DataFrame:
+    """The tables, one below the other, with their scores."""
+    whole = pd.concat(tables, ignore_index=True)
+    return with_scores(whole, scored(lines_of(whole), recipe), recipe)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -36,7 +51,7 @@ level = [0.1, 0.3]
     ],
 )
 def test_the_recipes_on_the_published_table(name: str, expected: list[float]) -> None:
-    found = scored([read_table(TABLE_1)], load_recipe(name))
+    found = table_of([read_table(TABLE_1)], load_recipe(name))
     assert [round(float(value), 3) for value in found["comprehensive"]] == expected
     assert list(found["comprehensive_rank"]) == [
         4,
@@ -49,7 +64,7 @@ def test_the_recipes_on_the_published_table(name: str, expected: list[float]) ->
 
 def test_table1_is_the_paper_s_own_score_and_says_that_it_is_inferred() -> None:
     recipe = load_recipe("table1")
-    found = scored([read_table(TABLE_1)], recipe)
+    found = table_of([read_table(TABLE_1)], recipe)
     assert list(found["comprehensive"].round(3)) == list(found["comprehensive_published"])
     assert "inferred" in recipe.title
     assert "Unofficial" in recipe.note
@@ -67,21 +82,22 @@ def test_every_recipe_has_weights_for_the_eight_metrics_of_the_paper() -> None:
 def test_a_row_with_a_lacking_part_is_neither_scored_nor_ranked() -> None:
     rows = read_table(TABLE_1)
     rows.loc[2, "motion_smoothness"] = None
-    found = scored([rows], load_recipe("table1"))
+    recipe = load_recipe("table1")
+    found = table_of([rows], recipe)
     assert pd.isna(found["comprehensive"][2])
     assert found["comprehensive_lacks"][2] == "motion_smoothness"
     assert list(found["comprehensive_rank"].fillna(0)) == [3, 1, 0, 2]
-    assert "lacks motion_smoothness" in to_markdown(found, load_recipe("table1"))
+    assert "lacks motion_smoothness" in to_markdown(scored(lines_of(rows), recipe), recipe)
 
 
 def test_a_metric_that_failed_on_one_case_makes_the_row_incomplete(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "store")
     do(ask(make_suite(tmp_path / "s", 2), Level(), Misbehaves(how="raise")), store)
     rows = table(collect([store]))
-    (line,) = scored([rows], parse(LEVEL)).to_dict("records")
+    (line,) = table_of([rows], parse(LEVEL)).to_dict("records")
     assert line["comprehensive"] == pytest.approx((line["level"] - 0.1) / 0.2 / 2, rel=1e-12)
     assert line["comprehensive_recipe"] == "mine@3"
-    (line,) = scored([rows.assign(level_n_failed=1)], parse(LEVEL)).to_dict("records")
+    (line,) = table_of([rows.assign(level_n_failed=1)], parse(LEVEL)).to_dict("records")
     assert pd.isna(line["comprehensive"])
     assert line["comprehensive_lacks"] == "level (1 failed)"
 
@@ -96,18 +112,18 @@ def test_ranks_do_not_cross_profiles_suites_or_versions() -> None:
             "level": [0.1, 0.2, 0.1, 0.1, 0.1],
         }
     )
-    assert list(scored([rows], parse(LEVEL))["comprehensive_rank"]) == [2, 1, 1, 1, 1]
+    assert list(table_of([rows], parse(LEVEL))["comprehensive_rank"]) == [2, 1, 1, 1, 1]
 
 
 def test_equal_scores_share_a_rank() -> None:
     rows = pd.DataFrame({"model": ["a", "b", "c"], "profile": "p", "suite": "s"})
-    found = scored([rows.assign(level=[0.3, 0.3, 0.2])], parse(LEVEL))
+    found = table_of([rows.assign(level=[0.3, 0.3, 0.2])], parse(LEVEL))
     assert list(found["comprehensive_rank"]) == [1, 1, 3]
 
 
 def test_the_parts_stand_beside_the_score() -> None:
     recipe = load_recipe("table1")
-    text = to_markdown(scored([read_table(TABLE_1)], recipe), recipe)
+    text = to_markdown(scored(lines_of(read_table(TABLE_1)), recipe), recipe)
     head, _, pika = text.splitlines()[:3]
     assert all(name in head for name in recipe.weights)
     assert pika.count("|") == head.count("|")
@@ -118,7 +134,7 @@ def test_the_parts_stand_beside_the_score() -> None:
 def test_tables_are_joined_and_no_cell_becomes_a_formula(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("model,profile,suite,level,note\n=1+1,p,s,0.2,\n")
-    found = scored([read_table(TABLE_1), read_table(path)], load_recipe("table1"))
+    found = table_of([read_table(TABLE_1), read_table(path)], load_recipe("table1"))
     assert pd.isna(found["comprehensive"][4])
     assert list(found["model"]) == ["Pika", "Vidu", "Keling", "SkyReels-A2", "'=1+1"]
 

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -96,3 +99,28 @@ def test_sweep_removes_only_what_dead_processes_left(tmp_path: Path) -> None:
         left = {path.name for path in (tmp_path / "tmp").iterdir()}
         assert left == {mine.name, "otherhost-1-alive"}
     assert not mine.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "value"),
+    [
+        ("score", Status.FAILED, 0.0),
+        ("score", Status.OK, None),
+        ("score", Status.OK, float("nan")),
+        ("video", Status.OK, 1.0),
+    ],
+)
+def test_only_a_score_that_is_ok_has_a_value(
+    kind: Literal["video", "score"], status: Status, value: float | None
+) -> None:
+    with pytest.raises(ValueError, match="has the value"):
+        replace(record(), kind=kind, status=status, value=value)
+
+
+def test_a_stored_score_without_its_value_is_damage(tmp_path: Path) -> None:
+    store = RunStore(tmp_path).create()
+    store.writer().append(record())
+    (path,) = (tmp_path / "records").iterdir()
+    path.write_text(re.sub(r'"value":[^,}]+', '"value":null', path.read_text()))
+    with pytest.raises(StoreError, match=r"jsonl:1: damaged record: .* has the value None"):
+        store.records()

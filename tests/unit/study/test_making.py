@@ -16,6 +16,7 @@ from a2bench.criteria import criteria
 from a2bench.errors import A2BenchError, CannotRun, UsageError
 from a2bench.keys import file_sha256
 from a2bench.ratings.answers import Kind
+from a2bench.results.videos import opened
 from a2bench.runs.store import Record, RunStore
 from a2bench.study.database import Database
 from a2bench.study.design import Design
@@ -258,8 +259,8 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path, suite: Suite) -> Non
 
 
 def test_a_folder_without_a_store_is_told(tmp_path: Path, suite: Suite) -> None:
-    with pytest.raises(CannotRun, match="nothing: no run store"):
-        choose([RunStore(tmp_path / "nothing")], suite.cases, ())
+    with pytest.raises(CannotRun, match="nothing is no run store: a2bench run --store"):
+        choose(opened([tmp_path / "nothing"]), suite.cases, ())
 
 
 def test_an_interrupted_study_leaves_nothing_and_can_be_made_again(

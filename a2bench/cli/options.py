@@ -1,0 +1,94 @@
+"""What several commands have in common: options that mean the same, and the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from a2bench.errors import CannotRun
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from a2bench.runs.store import RunStore
+
+DEFAULT_STORE = Path("runs")
+SUITE = "a2bench-open"
+
+SuiteOption = Annotated[str, typer.Option("--suite", help="NAME, NAME:SUBSET or a .jsonl file.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
+StoreArgument = Annotated[Path, typer.Argument(help="Folder of a run store.")]
+StoresArgument = Annotated[list[Path], typer.Argument(help="Folders of run stores.")]
+ModelOption = Annotated[str, typer.Option("--model", help="The model, if the store holds several.")]
+ProfileOption = Annotated[str, typer.Option("--profile", help="Which models realise the metrics.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Where the metrics' networks run: cpu, cuda, cuda:1.")
+]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=0, help="Processes; 0: one a core if the model allows it.")
+]
+CasesOption = Annotated[str, typer.Option("--cases", help="Only these case ids, comma-separated.")]
+
+JudgeOption = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        help="gemini:MODEL, openai:URL#MODEL or recorded:FILE; gemini:gemini-2.5-pro if empty.",
+    ),
+]
+FramesOption = Annotated[
+    int, typer.Option("--judge-frames", min=0, help="Show the judge N frames, not the video.")
+]
+RepeatsOption = Annotated[
+    int, typer.Option("--judge-repeats", min=1, help="Ask N times; the score is the mean.")
+]
+PriceOption = Annotated[
+    str, typer.Option("--judge-price", help="INPUT,OUTPUT: US dollars for a million tokens.")
+]
+RateOption = Annotated[
+    int | None, typer.Option("--judge-rpm", min=1, help="Calls a minute, of all workers together.")
+]
+MaxCostOption = Annotated[
+    float | None, typer.Option("--max-cost", min=0, help="US dollars that this run may cost.")
+]
+
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of the study.")]
+DatabaseOption = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        help="postgresql+psycopg://USER:PASSWORD@HOST/NAME; the study's own file if empty.",
+        envvar="A2BENCH_STUDY_DATABASE",
+        show_envvar=True,
+        show_default=False,
+    ),
+]
+
+
+def terminal(*, width: int = 140) -> Console:
+    """Where tables are printed; ``width`` columns wide when nobody looks at a screen."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    return console if console.is_terminal else Console(soft_wrap=True, width=width)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated text, without spaces and empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def existing(path: Path) -> RunStore:
+    """The store in a folder. Raises ``CannotRun`` where there is none."""
+    from a2bench.results.videos import opened
+
+    return opened([path])[0]
+
+
+def must_be_file(*paths: Path | None) -> None:
+    """Raises ``CannotRun`` naming the first that is no file."""
+    for path in paths:
+        if path is not None and not path.is_file():
+            raise CannotRun(f"{path} is not a file")

@@ -1,0 +1,167 @@
+"""``a2bench run | selfcheck``: generate and score; known answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from a2bench.cli.options import (
+    DEFAULT_STORE,
+    SUITE,
+    CasesOption,
+    DeviceOption,
+    FramesOption,
+    JudgeOption,
+    MaxCostOption,
+    PriceOption,
+    ProfileOption,
+    RateOption,
+    RepeatsOption,
+    StoreOption,
+    SuiteOption,
+    WorkersOption,
+    split,
+    terminal,
+)
+from a2bench.errors import UsageError
+
+_UNDONE = ("failed", "missing", "refused")
+
+
+def run(
+    model: Annotated[str, typer.Option(help="A model's name, or package.module:Class.")],
+    suite: SuiteOption = SUITE,
+    store: StoreOption = DEFAULT_STORE,
+    profile: ProfileOption = "lite",
+    device: DeviceOption = "cpu",
+    metrics: Annotated[
+        str, typer.Option(help="Names or sets, comma-separated; the profile's own if empty.")
+    ] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+    cases: CasesOption = "",
+    category: Annotated[str | None, typer.Option(help="Only cases of this category.")] = None,
+    seeds: Annotated[str, typer.Option(help="Comma-separated seeds.")] = "0",
+    policy: Annotated[
+        str, typer.Option(help="only-missing, always or only-cached.")
+    ] = "only-missing",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, and stop.")
+    ] = False,
+    workers: WorkersOption = 0,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for each video or score.")] = None,
+    ray: Annotated[str | None, typer.Option(help="Ray address, or 'local'.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the model.")] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Model folder: videos, .zip or table.")
+    ] = None,
+    command: Annotated[str | None, typer.Option(help="Model command: the program.")] = None,
+    crop_panels: Annotated[
+        int | None, typer.Option(help="Model folder: keep the last of N.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Models folder, command: name to show.")] = None,
+    judge: JudgeOption = "",
+    judge_frames: FramesOption = 0,
+    judge_repeats: RepeatsOption = 1,
+    judge_price: PriceOption = "",
+    judge_rpm: RateOption = None,
+    max_cost: MaxCostOption = None,
+) -> None:
+    """Generate the videos of a suite with a model and score them; resumes where it stopped."""
+    from a2bench.cli.console import Watcher, summary
+    from a2bench.evaluation import evaluate
+    from a2bench.judging.options import DEFAULT, JudgeOptions
+
+    given = {"videos": videos, "command": command, "crop_panels": crop_panels, "name": name}
+    options = JudgeOptions(
+        store=store,
+        spec=judge or DEFAULT,
+        frames=judge_frames,
+        repeats=judge_repeats,
+        price=judge_price,
+        max_usd=max_cost,
+        per_minute=judge_rpm,
+        reuse=policy != "always",
+    )
+    console = terminal()
+    with Watcher(console) as watch:
+        rows = evaluate(
+            model,
+            suite,
+            profile=profile,
+            store=store,
+            metrics=split(metrics),
+            params={**_params(param or []), **{k: v for k, v in given.items() if v is not None}},
+            cases=split(cases),
+            category=category,
+            limit=limit,
+            seeds=_integers(seeds),
+            policy=policy,
+            device=device,
+            workers=workers,
+            timeout_s=timeout,
+            ray=ray,
+            judge=options,
+            dry_run=dry_run,
+            arguments=sys.argv[1:],
+            watch=watch,
+        )
+    if dry_run:
+        watch.tell_plan()
+        return
+    console.print(summary(rows))
+    undone = any(row.cell(m).counts[s] for row in rows for m in row.metrics for s in _UNDONE)
+    raise typer.Exit(2 if undone or watch.failures else 0)
+
+
+def selfcheck(
+    store: StoreOption = DEFAULT_STORE / "selfcheck",
+    profile: ProfileOption = "lite",
+    suite: Annotated[str, typer.Option(help="Cases to check on.")] = f"{SUITE}:mini",
+    device: DeviceOption = "cpu",
+    workers: WorkersOption = 0,
+) -> None:
+    """Known answers: do the metrics tell right from wrong on this machine?"""
+    from a2bench.cli.console import Watcher, findings
+    from a2bench.registry import build_profile
+    from a2bench.runs.executors import executor, most_workers
+    from a2bench.runs.store import RunStore
+    from a2bench.selfcheck import identity_auc, requests
+    from a2bench.selfcheck import selfcheck as check
+    from a2bench.suites.suite import load_suite
+
+    console = terminal()
+    cases, measures = load_suite(suite), build_profile(profile, device)
+    asked = requests(cases, measures.metrics, profile)
+    where = executor(workers or most_workers(measures, device))
+    with Watcher(console) as watch:
+        watch.expect(sum(len(r.cases) for r in asked))
+        found = check(asked, RunStore(store), where, watch=watch.done)
+        found += identity_auc(cases.references, measures.metrics)
+    console.print(findings(found))
+    raise typer.Exit(0 if all(f.holds for f in found) else 2)
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return list(dict.fromkeys(int(part) for part in split(text))) or [0]
+    except ValueError as error:
+        raise UsageError(f"--seeds {text!r}: give whole numbers, as in 0,1,2") from error
+
+
+def _params(pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; a value that is JSON is taken as such, any other as text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--param {pair!r}: write NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

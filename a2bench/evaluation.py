@@ -1,0 +1,106 @@
+"""The Python door: a model on a suite, from what is asked for to the rows of a leaderboard."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from a2bench.errors import UsageError
+from a2bench.generator import Generator
+from a2bench.judging.options import JudgeOptions, with_judge
+from a2bench.registry import GENERATORS, build_profile, choose_metrics
+from a2bench.results.leaderboard import Row, collect
+from a2bench.runs.executors import executor, most_workers
+from a2bench.runs.loop import Outcome, Plan, Policy, perform, plan
+from a2bench.runs.request import Request
+from a2bench.runs.store import RunStore
+from a2bench.suites.suite import load_suite, select
+from a2bench.types import Suite
+
+
+class Watch(Protocol):
+    """Is told how an evaluation goes."""
+
+    def warned(self, text: str) -> None:
+        """Something that does not stop it."""
+
+    def planned(self, store: RunStore, work: Plan) -> None:
+        """What the store holds and what is to be done, before any of it."""
+
+    def done(self, outcome: Outcome) -> None:
+        """A case was done, or failed."""
+
+
+class _Quiet:
+    def warned(self, text: str) -> None:
+        warnings.warn(text, stacklevel=3)
+
+    def planned(self, store: RunStore, work: Plan) -> None: ...
+
+    def done(self, outcome: Outcome) -> None: ...
+
+
+def evaluate(
+    model: str | Generator,
+    suite: str | Suite = "a2bench-open",
+    *,
+    profile: str = "lite",
+    store: str | Path = "runs",
+    metrics: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    cases: Sequence[str] = (),
+    category: str | None = None,
+    limit: int | None = None,
+    seeds: Sequence[int] = (0,),
+    policy: str = Policy.ONLY_MISSING,
+    device: str = "cpu",
+    workers: int = 0,
+    timeout_s: float | None = None,
+    ray: str | None = None,
+    judge: JudgeOptions | None = None,
+    dry_run: bool = False,
+    arguments: Sequence[str] = (),
+    watch: Watch | None = None,
+) -> list[Row]:
+    """Generates the videos of a suite with a model, scores them, and gives the model's rows.
+
+    Does what ``a2bench run`` does, with the same meanings: what the store holds is not done again,
+    and each outcome is kept as soon as it is known, so a run that was stopped goes on when it is
+    asked for again. ``model`` is a name, ``package.module:Class`` with its ``params``, or a
+    generator; with several workers a generator is sent to them, so it must pickle. ``suite`` is
+    ``NAME``, ``NAME:SUBSET``, a .jsonl file, or a suite, of which ``cases``, ``category`` and
+    ``limit`` take a part. ``metrics`` names metrics or sets, or all of the profile if empty.
+    ``workers`` 0 takes one for each core that has room. ``dry_run`` plans and does nothing.
+
+    The rows are those of this model, suite and profile in the store; what failed is counted in
+    them (``row.cell(metric).counts``). Raises ``UsageError`` for what cannot be meant,
+    ``CannotRun`` for what is missing, with what to type.
+    """
+    watch, folder = watch or _Quiet(), Path(store)
+    if policy not in set(Policy):
+        raise UsageError(f"no policy {policy!r}: {', '.join(Policy)}")
+    whole = load_suite(suite) if isinstance(suite, str) else suite
+    judging = judge or JudgeOptions(store=folder, reuse=policy != Policy.ALWAYS)
+    measures = with_judge(build_profile(profile, device), judging)
+    generator = GENERATORS.create(model, params) if isinstance(model, str) else model
+    request = Request(
+        suite=whole,
+        cases=select(whole, limit=limit, ids=cases, category=category).cases,
+        generator=generator,
+        metrics=choose_metrics(measures, metrics),
+        profile=profile,
+        seeds=tuple(dict.fromkeys(seeds)),
+    )
+    count = workers or (most_workers(measures, device) if generator.info.parallel else 1)
+    where = executor(count, timeout_s=timeout_s, ray=ray)
+    for warning in request.prepare():
+        watch.warned(warning)
+    held = RunStore(folder)
+    work = plan(request, held.records() if held.exists() else {}, Policy(policy))
+    watch.planned(held, work)
+    if dry_run:
+        return []
+    perform(request, work.jobs, held, where, arguments=arguments, watch=watch.done)
+    return [row for row in collect([held]) if row.covers(request.subject)]

@@ -1,0 +1,163 @@
+"""The lines of a leaderboard: from a CSV file or from rows, and what they say in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2bench.errors import CannotRun
+from a2bench.stats import Interval
+from a2bench.text import csv_cell
+from a2bench.types import Json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORE = "comprehensive"
+"""The column of the comprehensive score; those that tell of it begin with its name."""
+COUNTS = {
+    "ok": "ok",
+    "failed": "failed",
+    "na": "not_applicable",
+    "refused": "refused",
+    "missing": "missing",
+}
+"""The ending of a column of counts, and the status that it counts."""
+_TEXTS = ("model", "revision", "profile", "suite", "suite_version")
+_NOT_MEANS = ("cases", "seeds")
+_ENDINGS = ("_low", "_high", *(f"_n_{ending}" for ending in COUNTS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One metric of a row: the mean over the cases that are ok, and how many works came to what.
+
+    ``interval`` None: there is no value. Bounds of a table that has none are None.
+    """
+
+    interval: Interval | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """In words: ``0.512 [0.487, 0.538]``, then the counts that are not ok."""
+        others = [
+            f"{n} {status.replace('_', ' ')}"
+            for status, n in sorted(self.counts.items())
+            if status != "ok" and n
+        ]
+        text = "–" if self.interval is None else self.interval.shown(".3f")
+        return f"{text} ({', '.join(others)})" if others else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a leaderboard says of one model on one suite in one profile.
+
+    ``cells`` are of the metrics that the line has, in the order of the table. ``versions`` are
+    those of the metrics as ``name@version``.
+    """
+
+    model: str
+    profile: str
+    suite: str
+    revision: str = ""
+    suite_version: str = ""
+    suite_sha256: str = ""
+    versions: tuple[str, ...] = ()
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The model with its revision."""
+        return f"{self.model} ({self.revision})" if self.revision else self.model
+
+    @property
+    def group(self) -> str:
+        """The lines that may be compared: one suite and version, one profile."""
+        suite = " ".join(filter(None, (self.suite, self.suite_version)))
+        return f"{suite}, profile {self.profile}"
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of each metric that has one."""
+        return {name: cell.interval.mean for name, cell in self.cells.items() if cell.interval}
+
+
+def columns(metric: str, cell: Cell) -> dict[str, Json]:
+    """A cell as the columns of a table: the mean, its interval, and the counts."""
+    interval = cell.interval
+    return {
+        metric: interval.mean if interval else None,
+        f"{metric}_low": interval.low if interval else None,
+        f"{metric}_high": interval.high if interval else None,
+        **{f"{metric}_n_{end}": cell.counts.get(status, 0) for end, status in COUNTS.items()},
+    }
+
+
+def lines_of(table: pd.DataFrame) -> list[Line]:
+    """The lines of a table. A column of numbers that tells of no other is a metric's means.
+
+    What a table lacks, and what pandas fills it with, is nothing.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    metrics = [
+        str(name)
+        for name in table
+        if is_numeric_dtype(table[name])
+        and name not in _NOT_MEANS
+        and not str(name).endswith(_ENDINGS)
+        and not str(name).startswith(SCORE)
+        and table[name].notna().any()
+    ]
+    return [_line(row, metrics) for row in table.to_dict("records")]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The leaderboard of a CSV file; text stays text.
+
+    Raises ``CannotRun`` for a file that is no such table.
+    """
+    import pandas as pd
+    from pandas.api.types import is_numeric_dtype
+
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"))
+    except (OSError, ValueError) as error:
+        raise CannotRun(f"{path} is no leaderboard: {error}") from error
+    if absent := [name for name in ("model", "profile", "suite") if name not in table]:
+        raise CannotRun(f"{path} is no leaderboard: it has no column {', '.join(absent)}")
+    for name in (str(name) for name in table if not is_numeric_dtype(table[name])):
+        table[name] = table[name].fillna("").astype("str").map(csv_cell)
+    return table
+
+
+def _line(row: Mapping[Any, Any], metrics: Sequence[str]) -> Line:
+    texts = {name: value for name in _TEXTS if isinstance(value := row.get(name), str)}
+    sha256, versions = (row.get(name) for name in ("suite_sha256", "metric_versions"))
+    return Line(
+        **texts,
+        suite_sha256=sha256 if isinstance(sha256, str) else "",
+        versions=tuple(versions.split()) if isinstance(versions, str) else (),
+        cells={metric: _cell(row, metric) for metric in metrics},
+    )
+
+
+def _cell(row: Mapping[Any, Any], metric: str) -> Cell:
+    mean = _number(row.get(metric))
+    low, high = (_number(row.get(f"{metric}_{end}")) for end in ("low", "high"))
+    counts = {s: int(_number(row.get(f"{metric}_n_{end}")) or 0) for end, s in COUNTS.items()}
+    interval = None if mean is None else Interval(low=low, mean=mean, high=high)
+    return Cell(interval=interval, counts=counts)
+
+
+def _number(value: object) -> float | None:
+    """A finite number, or None; pandas has several ways to say that there is none."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
