@@ -56,7 +56,7 @@ def evaluate(
     seeds: Sequence[int] = (0,),
     policy: str = Policy.ONLY_MISSING,
     device: str = "cpu",
-    workers: int = 0,
+    workers: int = 1,
     timeout_s: float | None = None,
     ray: str | None = None,
     judge: JudgeOptions | None = None,
@@ -72,7 +72,11 @@ def evaluate(
     generator; with several workers a generator is sent to them, so it must pickle. ``suite`` is
     ``NAME``, ``NAME:SUBSET``, a .jsonl file, or a suite, of which ``cases``, ``category`` and
     ``limit`` take a part. ``metrics`` names metrics or sets, or all of the profile if empty.
-    ``workers`` 0 takes one for each core that has room. ``dry_run`` plans and does nothing.
+    ``dry_run`` plans and does nothing.
+
+    One worker works in this process. More are processes, which import the script that called:
+    guard its entry by ``if __name__ == "__main__":``. ``workers`` 0 takes as many as there are
+    cores, and as have room.
 
     The rows are those of this model, suite and profile in the store; what failed is counted in
     them (``row.cell(metric).counts``). Raises ``UsageError`` for what cannot be meant,

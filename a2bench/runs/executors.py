@@ -34,12 +34,12 @@ _THREAD_VARIABLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Serial:
-    """One job after the other, in this process."""
+    """One job after the other, in this process, whose threads are given back afterwards."""
 
     def run(self, worker: Worker, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        single_thread()
-        for job in jobs:
-            yield Outcome(job=job, records=worker.perform(job))
+        with _one_thread_for_now():
+            for job in jobs:
+                yield Outcome(job=job, records=worker.perform(job))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +147,27 @@ def single_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
+
+
+@contextmanager
+def _one_thread_for_now() -> Iterator[None]:
+    """As ``single_thread``, for a process that goes on with other work."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
+    threads = torch.get_num_threads() if torch else 0, cv2.getNumThreads() if cv2 else 0
+    single_thread()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if torch:
+            torch.set_num_threads(threads[0])
+        if cv2:
+            cv2.setNumThreads(threads[1])
 
 
 @contextmanager
