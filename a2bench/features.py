@@ -17,7 +17,7 @@ from a2bench.errors import MetricError, VideoError
 from a2bench.keys import digest
 from a2bench.pictures import Frame
 from a2bench.types import Case, Element, Json, Video
-from a2bench.video import decode, sample_indices
+from a2bench.video import decode, sampled
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class _Pass:
     def __init__(self, extractor: Extractor[Any], case: Case, video: Video) -> None:
         self._error: Exception | None = None
         self._consumer: Consumer[Any] | None = None
-        self.wanted = Counter(sample_indices(extractor.info.sampling, video.frames, video.fps))
+        self.wanted = Counter(sampled(extractor.info.sampling, video))
         self._consumer = self._try(extractor.start, case, video)
 
     def push(self, index: int, frame: Frame) -> None:

@@ -94,7 +94,12 @@ class Suite:
 
 @dataclass(frozen=True, kw_only=True)
 class Video:
-    """A probed video file; ``frames`` counts what the container holds, ``fps`` is its mean rate."""
+    """A probed video file, as it is shown: ``width`` and ``height`` are of upright, square pixels.
+
+    ``frames`` counts what the container holds, ``fps`` is its mean rate. ``times_s`` is when each
+    frame is shown where the rate varies, else empty. ``colour`` says which matrix its colours have.
+    ``notes`` tell what was changed or decided to show it, and are part of its scores' keys.
+    """
 
     path: Path
     sha256: str
@@ -103,6 +108,9 @@ class Video:
     fps: float
     frames: int
     duration_s: float
+    times_s: tuple[float, ...] = ()
+    colour: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class VideoId(NamedTuple):

@@ -19,7 +19,7 @@ from a2bench.metrics.extractors.faces import FaceExtractor
 from a2bench.networks.files import lacking
 from a2bench.pictures import Frame, over_white, read_rgba, resized
 from a2bench.types import Case, Measurement, Video
-from a2bench.video import decode, sample_indices
+from a2bench.video import decode, sampled
 
 Rows = NDArray[np.float64]
 
@@ -92,7 +92,7 @@ class FaceFid:
         )
 
     def _frames(self, video: Video) -> Iterator[Frame]:
-        wanted = sample_indices(self.faces.info.sampling, video.frames, video.fps)
+        wanted = sampled(self.faces.info.sampling, video)
         return (frame for _, frame in decode(video, frozenset(wanted)))
 
     def _features(self, images: Iterable[Frame]) -> Rows:

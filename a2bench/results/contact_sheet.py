@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from a2bench.pictures import over_white, upright
 from a2bench.text import plain
 from a2bench.types import Case, Video
-from a2bench.video import decode, sample_indices
+from a2bench.video import decode, sampled
 
 HEIGHT = 132
 PICTURE_PX = 8 * HEIGHT
@@ -38,7 +38,7 @@ def contact_sheet(
 
 def _row(case: Case, video: Video, frames: int) -> Image.Image:
     pictures = [_fit(_open(element.image)) for element in case.elements]
-    indices = sample_indices(f"linspace-{frames}", video.frames, video.fps)
+    indices = sampled(f"linspace-{frames}", video)
     pictures += [_fit(Image.fromarray(frame)) for _, frame in decode(video, frozenset(indices))]
     width = sum(picture.width + GAP for picture in pictures)
     row = Image.new("RGB", (width, HEIGHT + TEXT), "white")

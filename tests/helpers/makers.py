@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
@@ -89,11 +90,13 @@ def write_as(
     pix_fmt: str = "yuv420p",
     *,
     times: Sequence[int] = (),
+    matrix: Colorspace | None = None,
     setup: Callable[[VideoStream], None] = lambda stream: None,
 ) -> Path:
     """A video in any codec and pixel format, its container by suffix; ``times`` are in 1/60 s.
 
-    ``frames`` are RGB or RGBA; ``setup`` may change the stream before the first is encoded.
+    ``frames`` are RGB or RGBA; ``setup`` may change the stream before the first is encoded;
+    ``matrix`` is that of their colours.
     """
     height, width, channels = frames[0].shape
     with av.open(str(path), "w") as container:
@@ -105,6 +108,8 @@ def write_as(
         setup(stream)
         for index, pixels in enumerate(frames):
             frame = VideoFrame.from_ndarray(pixels, format="rgb24" if channels == 3 else "rgba")
+            if matrix:
+                frame = frame.reformat(format=pix_fmt, dst_colorspace=matrix)
             if times:
                 frame.pts, frame.time_base = times[index], Fraction(1, 60)
             container.mux(stream.encode(frame))

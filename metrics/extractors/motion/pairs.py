@@ -12,7 +12,7 @@ from a2bench.metrics.extractors.motion.flow import Flow, FlowEngine
 from a2bench.networks.files import hashes, lacking, licences
 from a2bench.pictures import Frame
 from a2bench.types import Case, Video
-from a2bench.video import sample_indices
+from a2bench.video import sampled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +70,12 @@ class PairMotion:
         return lacking(*self.flow.files)
 
     def start(self, case: Case, video: Video) -> _PairMotion:
-        sampled = len(sample_indices(self.sampling, video.frames, video.fps))
+        frames = len(sampled(self.sampling, video))
         return _PairMotion(
             extractor=self,
-            pairs=sampled - 1,
+            pairs=frames - 1,
             threshold_px=6.0 * min(video.height, video.width) / 256,
-            needed=max(1, round(4 * sampled / 16)),
+            needed=max(1, round(4 * frames / 16)),
         )
 
 
