@@ -37,19 +37,14 @@ def criteria() -> tuple[Criterion, ...]:
 
 
 def parse(text: str) -> tuple[Criterion, ...]:
-    """The criteria of a TOML text. Raises ``ValueError`` for two of one id or an odd level."""
-    found = tuple(
-        Criterion(
-            id=row["id"],
-            set=row["set"],
-            title=row["title"],
-            dimension=row["dimension"],
-            needs=tuple(row["needs"]),
-            question=row["question"],
-            anchors={int(level): text for level, text in row["anchors"].items()},
-        )
-        for row in tomllib.loads(text)["criterion"]
-    )
+    """The criteria of a TOML text.
+
+    Raises ``ValueError`` for two of one id or an odd level, and with every field that is wrong.
+    """
+    from pydantic import TypeAdapter
+
+    rows = tomllib.loads(text).get("criterion")
+    found = TypeAdapter(tuple[Criterion, ...]).validate_python(rows)
     if len({criterion.id for criterion in found}) < len(found):
         raise ValueError("two criteria have one id")
     if not all({LEAST, MOST} <= set(c.anchors) <= set(range(LEAST, MOST + 1)) for c in found):

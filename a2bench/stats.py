@@ -1,4 +1,4 @@
-"""Intervals, paired tests and rank correlations, in NumPy alone.
+"""Intervals, paired tests and rank correlations.
 
 Input is a case's value or values; the unit that is drawn anew is the case. Every result is the
 same, to the last bit, in whatever order the cases (of paired samples: the pairs) are given.
@@ -76,6 +76,8 @@ def student_t(confidence: float, freedom: int) -> float:
 
     Bisects the probability as a function of ``theta = atan(t / sqrt(freedom))``, which is a finite
     sum. Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
+    Not ``scipy.stats.t.ppf``: for 28 of the degrees 1 to 29 its 95 % value is up to 24 units in the
+    last place away, which changes the bounds in the tables that stand.
     """
     low, high = 0.0, math.pi / 2
     for _ in range(100):
@@ -136,9 +138,13 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Spearman's rho: Pearson's correlation of the ranks, ties at their mean rank.
 
     In [-1, 1]; None when a side is constant. Raises ``ValueError`` as ``paired_permutation`` does.
+    Only the ranks are scipy's: ``spearmanr`` warns of a constant side, and of equal samples it
+    often says 0.9999999999999999.
     """
-    # twice the rank less the mean rank is a whole number, so the sums are exact in any order
-    x, y = (np.sign(np.subtract.outer(side, side)).sum(axis=1) for side in _pairs(a, b))
+    from scipy.stats import rankdata
+
+    # a rank less the mean rank is a multiple of a half, so the sums are exact in any order
+    x, y = (rankdata(side) - (len(side) + 1) / 2 for side in _pairs(a, b))
     return _cosine(x, y)
 
 
@@ -147,6 +153,8 @@ def kendall(a: Sequence[float], b: Sequence[float]) -> float | None:
 
     ``(C - D) / sqrt((P - Ta) * (P - Tb))`` with P pairs of cases, Ta and Tb of them tied in a and
     b. In [-1, 1]; None when a side is constant. Raises ``ValueError`` as ``paired_permutation``.
+    Not ``scipy.stats.kendalltau``: it differs in the last bit, and the version of fitted weights is
+    a digest of such figures; of equal samples it often says 0.9999999999999999.
     """
     x, y = (np.sign(np.subtract.outer(side, side)) for side in _pairs(a, b))
     return _cosine(x, y)

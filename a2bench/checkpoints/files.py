@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from platformdirs import user_cache_path
+
 from a2bench.checkpoints.download import Expected, Progress, copy, download, silent, take_member
 from a2bench.checkpoints.table import TABLE, Checkpoint, File
 from a2bench.errors import CannotRun, UnknownName, UsageError
@@ -239,12 +241,11 @@ class Checkpoints:
         )
 
 
-def default_root(environ: Mapping[str, str] = os.environ) -> Path:
+def default_root() -> Path:
     """``A2BENCH_CHECKPOINTS``, or ``a2bench/checkpoints`` in the user's cache folder."""
-    if given := environ.get("A2BENCH_CHECKPOINTS"):
+    if given := os.environ.get("A2BENCH_CHECKPOINTS"):
         return Path(given).expanduser().absolute()
-    cache = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser().absolute() / "a2bench" / "checkpoints"
+    return user_cache_path("a2bench", appauthor=False) / "checkpoints"
 
 
 def command(checkpoint: Checkpoint) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+import tomli_w
 
 from a2bench.keys import digest
 from a2bench.ratings.fit import Samples, inflation
@@ -54,15 +55,8 @@ def fitted_recipe(samples: Samples, found: Validated, origin: Origin) -> Recipe:
 
 
 def to_toml(recipe: Recipe) -> str:
-    """A recipe as the text of a file that ``scoring.load_recipe`` takes."""
-    words = {"name": recipe.name, "version": recipe.version, "title": recipe.title}
-    head = {**words, "note": recipe.note, "divisor": recipe.divisor}
-    bounds = {name: list(pair) for name, pair in recipe.bounds.items()}
-    tables = {"weights": recipe.weights, "bounds": bounds, "fit": recipe.fit}
-    lines = [f"{key} = {_value(value)}" for key, value in head.items()]
-    for name, table in tables.items():
-        lines += _table(name, table)
-    return "\n".join(lines) + "\n"
+    """A recipe as the text of a file that ``load_recipe`` takes."""
+    return tomli_w.dumps(_known(asdict(recipe)))
 
 
 def _figures(samples: Samples, found: Validated, origin: Origin) -> dict[str, Json]:
@@ -106,16 +100,10 @@ def _by_method(found: Mapping[str, Figures]) -> dict[str, Json]:
     return {name: asdict(figures) for name, figures in found.items()}
 
 
-def _table(name: str, table: Mapping[str, Json]) -> list[str]:
-    """A table of TOML, plain values first; None has no line."""
-    inner = {key: value for key, value in table.items() if isinstance(value, Mapping)}
-    plain = {k: v for k, v in table.items() if k not in inner and v is not None}
-    lines = ["", f"[{name}]", *(f"{key} = {_value(value)}" for key, value in plain.items())]
-    for key, value in inner.items():
-        lines += _table(f"{name}.{key}", value)
-    return lines if plain or inner else []
-
-
-def _value(value: Json) -> str:
-    """JSON's strings, numbers, booleans and lists are TOML's, control characters aside."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
+def _known(table: Mapping[str, Json]) -> dict[str, Any]:
+    """The table without what is None, which TOML cannot say."""
+    return {
+        key: _known(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }

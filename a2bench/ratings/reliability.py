@@ -212,7 +212,11 @@ def _shared(ratings: Sequence[Rating]) -> dict[str, tuple[Floats, Floats]]:
 
 
 def pearson(a: Floats, b: Floats) -> float | None:
-    """Pearson's correlation, in [-1, 1]; None where a side does not vary."""
+    """Pearson's correlation, in [-1, 1]; None where a side does not vary.
+
+    Not ``scipy.stats.pearsonr``: it differs in the last bit (see ``stats.kendall``), warns where a
+    side hardly varies, and computes a p-value with each of thousands of draws: 12 times the time.
+    """
     x, y = a - a.mean(), b - b.mean()
     size = math.sqrt(float(np.sum(x * x)) * float(np.sum(y * y)))
     return float(np.sum(x * y)) / size if size > 1e-12 else None

@@ -82,7 +82,10 @@ def load_recipe(name: str) -> Recipe:
 
 
 def parse(text: str) -> Recipe:
-    """The recipe of a TOML text. Raises ``ValueError`` for what cannot be one."""
+    """The recipe of a TOML text. Raises ``ValueError`` for what cannot be one.
+
+    Not by pydantic: most rules are of sense, not of form, and its words are not these.
+    """
     table = tomllib.loads(text)
     if absent := {"name", "version", "title", "note", "divisor", "weights"} - table.keys():
         raise ValueError(f"no {', '.join(sorted(absent))} in the recipe")
@@ -93,10 +96,10 @@ def parse(text: str) -> Recipe:
         raise ValueError("weights are 0 or more, and one of them is more")
     bounds = {}
     for name, pair in table.get("bounds", {}).items():
-        low, high = (_number(value, name) for value in pair)
-        if name not in weights or not low < high:
+        ends = [_number(value, name) for value in pair] if isinstance(pair, list) else []
+        if name not in weights or len(ends) != 2 or not ends[0] < ends[1]:
             raise ValueError(f"bounds of {name}: [low, high] of a metric that has a weight")
-        bounds[str(name)] = (low, high)
+        bounds[str(name)] = (ends[0], ends[1])
     divisor = _number(table["divisor"], "divisor")
     if divisor <= 0:
         raise ValueError("the divisor is more than 0")

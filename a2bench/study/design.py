@@ -132,22 +132,22 @@ class Design:
 
 
 def from_json(text: str) -> Design:
-    """The design of ``Design.to_json``. Raises ``CannotRun`` for another version or damage."""
+    """The design of ``Design.to_json``.
+
+    Raises ``CannotRun`` for another version or damage, with every field that is wrong.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         row = json.loads(text)
         if (schema := row.pop("schema")) != SCHEMA:
             raise CannotRun(f"the study is of version {schema}; this a2bench reads {SCHEMA}")
-        row["criteria"] = tuple(_criterion(c) for c in row["criteria"])
-        row["items"] = tuple(_item(item) for item in row["items"])
-        row["shown"] = tuple(
-            Shown(
-                case=shown["case"],
-                prompt=shown["prompt"],
-                references=tuple(Reference(*r) for r in shown["references"]),
-            )
-            for shown in row["shown"]
-        )
-        return Design(**row)
+        for item in row["items"]:
+            item["expected"] = {(c, clip): bounds for c, clip, *bounds in item["expected"]}
+        return TypeAdapter(Design).validate_python(row, extra="forbid")
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise CannotRun(f"the design of the study is damaged: {'; '.join(faults)}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CannotRun(f"the design of the study is damaged: {error!r}") from error
 
@@ -157,22 +157,6 @@ def _item_json(item: Item) -> dict[str, Json]:
     return {**asdict(item), "expected": expected}
 
 
-def _item(row: dict[str, Json]) -> Item:
-    row["kind"] = Kind(row["kind"])
-    row["clips"] = tuple(
-        Clip(**{**clip, "video": VideoId(*clip["video"])}) for clip in row["clips"]
-    )
-    row["criteria"] = tuple(row["criteria"])
-    row["expected"] = {(c, clip): (least, most) for c, clip, least, most in row["expected"]}
-    return Item(**row)
-
-
 def _criterion_json(criterion: Criterion) -> dict[str, Json]:
     anchors = {str(level): text for level, text in criterion.anchors.items()}
     return {**asdict(criterion), "anchors": anchors}
-
-
-def _criterion(row: dict[str, Json]) -> Criterion:
-    row["needs"] = tuple(row["needs"])
-    row["anchors"] = {int(level): text for level, text in row["anchors"].items()}
-    return Criterion(**row)

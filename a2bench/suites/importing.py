@@ -1,7 +1,8 @@
 """Turns a downloaded benchmark into a self-contained suite: suite.jsonl, manifest.csv and images/.
 
 Images are copied and named by their sha256, so that no input name becomes a path. Every fault of
-the input is told at once, and then nothing is written.
+the input is told at once, and then nothing is written. What is read has no fixed form (one path, or
+several, or none; a list or a text), so it is read by hand and not by a pydantic model.
 """
 
 from __future__ import annotations

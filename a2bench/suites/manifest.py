@@ -1,7 +1,8 @@
 """Reads and checks reference images and the manifest (a CSV file) that lists them.
 
 A manifest has the columns of ``REQUIRED`` and any of the others in ``COLUMNS``. ``file`` is a path
-inside the manifest's folder; a ``sha256`` that is given is checked.
+inside the manifest's folder; a ``sha256`` that is given is checked. All cells are text, and the
+rules are of sense (given twice, not there, no image): a pydantic model would have nothing to check.
 """
 
 from __future__ import annotations

@@ -122,7 +122,10 @@ def _locate(source: str) -> tuple[Path, str]:
 
 
 def _fits(text: Source, line: int, row: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
-    """Whether a line has its fields, each of its type; if not, the faults are told."""
+    """Whether a line has its fields, each of its type; if not, the faults are told.
+
+    Not by pydantic: its faults would be put into these words one by one, in more lines than these.
+    """
     before = len(text.faults)
     for name in row:
         if name not in fields:

@@ -139,6 +139,7 @@ class _Conversation:
         )
 
     def _ask(self, question: Question) -> Verdict:
+        """Eight lines longer with ``tenacity``: the wait, the end and the error would be ours."""
         retry = 0
         while True:
             try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -267,10 +268,15 @@ def test_import_wants_a_folder(held: Checkpoints, tmp_path: Path) -> None:
         held.import_folder(tmp_path / "absent")
 
 
-def test_the_root_is_named_or_in_the_cache() -> None:
-    assert default_root({"A2BENCH_CHECKPOINTS": "/data/a"}) == Path("/data/a")
-    assert default_root({"XDG_CACHE_HOME": "/c"}) == Path("/c/a2bench/checkpoints")
-    assert default_root({}) == Path.home() / ".cache" / "a2bench" / "checkpoints"
+def test_the_root_is_named_or_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    monkeypatch.setenv("A2BENCH_CHECKPOINTS", "/data/a")
+    assert default_root() == Path("/data/a")
+    monkeypatch.delenv("A2BENCH_CHECKPOINTS")
+    assert default_root() == Path("/c/a2bench/checkpoints")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    if sys.platform == "linux":
+        assert default_root() == Path.home() / ".cache" / "a2bench" / "checkpoints"
 
 
 def test_fetch_by_command(held: Checkpoints, capsys: pytest.CaptureFixture[str]) -> None:

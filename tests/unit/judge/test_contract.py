@@ -34,6 +34,10 @@ def test_two_criteria_of_one_id_and_levels_out_of_range_are_refused() -> None:
         parse(one + one)
     with pytest.raises(ValueError, match="from 1 to 5"):
         parse(one + '6 = "better"\n')
+    with pytest.raises(ValueError, match=r"0\.title\n(.*\n)*0\.needs\.0\n.*'character'"):
+        parse(one.replace('title = "X"\n', "").replace("needs = []", 'needs = ["prop"]'))
+    with pytest.raises(ValueError, match="valid tuple"):
+        parse("")
 
 
 def test_a_reply_that_keeps_the_contract_is_read() -> None:

@@ -149,6 +149,8 @@ def test_tables_are_joined_and_no_cell_becomes_a_formula(tmp_path: Path) -> None
         (("divisor = 2.0", ""), "no divisor"),
         (("[0.1, 0.3]", "[0.3, 0.1]"), "bounds of level"),
         (("level = [0.1", "other = [0.1"), "bounds of other"),
+        (("[0.1, 0.3]", "1"), "bounds of level"),
+        (("[0.1, 0.3]", "[0.1]"), "bounds of level"),
         (("[weights]", "[weights"), "Expected"),
         (("[weights]\nlevel = 1.0", "weights = 1"), "are tables"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -130,6 +131,16 @@ def test_a_design_comes_back_from_its_json_with_its_key() -> None:
 def test_a_damaged_design_is_told(text: str) -> None:
     with pytest.raises(CannotRun, match=r"damaged|version"):
         from_json(text)
+
+
+def test_every_damaged_field_of_a_design_is_named() -> None:
+    row = json.loads(make_design().to_json())
+    row["fps"], row["colour"], row["items"][1]["kind"] = "fast", "red", "odd"
+    del row["name"], row["items"][0]["clips"][2]["media"]
+    with pytest.raises(CannotRun, match="damaged") as error:
+        from_json(json.dumps(row))
+    for place in ("name", "fps", "colour", "items.0.clips.2.media", "items.1.kind"):
+        assert f" {place}: " in str(error.value)
 
 
 def test_pairs_of_slots_are_seen_by_all_raters_together() -> None:

@@ -2,6 +2,10 @@
 
 All directions of a matrix learn equally fast, those that little of the data's variance shows too:
 colour beside brightness, for instance. What is no matrix, and embeddings, are moved by Adam.
+
+Not ``torch.optim.Muon``, which has the same momentum, scale and decay: it refuses parameters of
+more than two axes (all of the small autoencoder's matrices are convolutions), leaves Adam's part to
+a second optimiser, and rounds its iteration otherwise: a checkpoint would not go on as it began.
 """
 
 from __future__ import annotations
