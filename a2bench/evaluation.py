@@ -102,7 +102,8 @@ def evaluate(
     for warning in request.prepare():
         watch.warned(warning)
     held = RunStore(folder)
-    work = plan(request, held.records() if held.exists() else {}, Policy(policy))
+    records = held.records() if held.exists() else {}
+    work = plan(request, records, Policy(policy), look=held.notes)
     watch.planned(held, work)
     if dry_run:
         return []

@@ -123,7 +123,8 @@ def _work(
     scores = {}
     if video is not None and video.status is Status.OK:
         for name, metric in row.metrics.items():
-            score = records.get(score_key(key, video.video_sha256, metric, row.profile))
+            score_name = score_key(key, video.video_sha256, metric, row.profile, video.read or ())
+            score = records.get(score_name)
             if score is not None:
                 scores[name] = score
     return Work(case_id=case_id, case_key=case_key, seed=seed, video=video, scores=scores)

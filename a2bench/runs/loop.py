@@ -54,19 +54,28 @@ class Executor(Protocol):
 Watch = Callable[[Outcome], None]
 
 
-def plan(request: Request, records: Mapping[str, Record], policy: Policy) -> Plan:
+def plan(
+    request: Request,
+    records: Mapping[str, Record],
+    policy: Policy,
+    look: Callable[[str], tuple[str, ...]] = lambda _: (),
+) -> Plan:
     """What is missing in ``records``; ``always`` takes everything as missing.
 
-    A failure is not an outcome that stays: it is tried again.
+    A failure is not an outcome that stays: it is tried again. ``look`` gives the notes of a stored
+    video by its key, for records that do not tell them.
     """
     jobs: list[Job] = []
     videos = scores = 0
     for case, seed, key in request.works():
         held = records.get(key)
         sha256 = held.video_sha256 if held and held.status is Status.OK else ""
+        unread = bool(sha256) and held is not None and held.read is None
+        read = look(key) if unread else (held.read or () if held else ())
         done = set()
         for metric in request.metrics:
-            name = score_key(key, sha256, request.identities[metric.info.name], request.profile)
+            identity = request.identities[metric.info.name]
+            name = score_key(key, sha256, identity, request.profile, read)
             if sha256 and name in records and records[name].final:
                 done.add(metric.info.name)
         videos += bool(sha256)
@@ -76,7 +85,15 @@ def plan(request: Request, records: Mapping[str, Record], policy: Policy) -> Pla
         missing = tuple(m.info.name for m in request.metrics if m.info.name not in done)
         if missing or not sha256:
             jobs.append(
-                Job(case=case, seed=seed, video_key=key, video_sha256=sha256, metrics=missing)
+                Job(
+                    case=case,
+                    seed=seed,
+                    video_key=key,
+                    video_sha256=sha256,
+                    metrics=missing,
+                    read=read,
+                    unread=unread,
+                )
             )
     total = len(request.cases) * len(request.seeds)
     return Plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,13 +89,19 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is missing of one case and seed; ``video_sha256`` is empty when the video is too."""
+    """What is missing of one case and seed; ``video_sha256`` is empty when the video is too.
+
+    ``read`` are the notes of the video. ``unread`` says that its record does not tell them, since
+    it was made before there were any.
+    """
 
     case: Case
     seed: int
     video_key: str
     video_sha256: str
     metrics: tuple[str, ...]
+    read: tuple[str, ...] = ()
+    unread: bool = False
 
     @property
     def steps(self) -> int:
@@ -108,8 +114,14 @@ def video_key(generator: Generator, case: Case, seed: int) -> str:
     return digest({"kind": "video", "case": case.key, "generator": who, "seed": seed})
 
 
-def score_key(video: str, video_sha256: str, metric: Mapping[str, Json], profile: str) -> str:
-    """The key of a score: its video's key and bytes, and ``metric_identity``, and the profile."""
+def score_key(
+    video: str,
+    video_sha256: str,
+    metric: Mapping[str, Json],
+    profile: str,
+    read: Sequence[str] = (),
+) -> str:
+    """The key of a score: its video's key, bytes and notes, ``metric_identity``, the profile."""
     names = ("name", "version", "params", "extractors")
     what = {name: metric[name] for name in names}
     return digest(
@@ -119,5 +131,6 @@ def score_key(video: str, video_sha256: str, metric: Mapping[str, Json], profile
             "sha256": video_sha256,
             "metric": what,
             "profile": profile,
+            **({"read": list(read)} if read else {}),
         }
     )

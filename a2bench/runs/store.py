@@ -25,9 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from a2bench.errors import StoreError
+from a2bench.errors import StoreError, VideoError
 from a2bench.keys import canonical_json, digest
 from a2bench.types import Json, Status
+from a2bench.video import probe
 
 SCHEMA = 1
 
@@ -69,6 +70,12 @@ class Record:
     def final(self) -> bool:
         """Whether the work is done for good; what failed is tried again by the next run."""
         return self.status is not Status.FAILED
+
+    @property
+    def read(self) -> tuple[str, ...] | None:
+        """The notes of a video; None where the record was made before there were any."""
+        notes = self.detail.get("read")
+        return None if notes is None else tuple(notes)
 
     @property
     def rank(self) -> tuple[int, bool, str]:
@@ -116,6 +123,13 @@ class RunStore:
 
     def video_path(self, key: str) -> Path:
         return self.root / "videos" / key[:2] / f"{key}.mp4"
+
+    def notes(self, key: str) -> tuple[str, ...]:
+        """The notes of a stored video; empty for one that is gone or cannot be read."""
+        try:
+            return probe(self.video_path(key)).notes
+        except VideoError:
+            return ()
 
     def publish(self, staged: Path, key: str) -> Path:
         """Moves a finished video to its place: all of it or nothing, also when the disk is full."""

@@ -49,10 +49,12 @@ class Worker:
         if video is None:
             record, video = self._generate(job)
             records.append(self._keep(record))
+        elif job.unread and video.notes:
+            records.append(self._keep(self._video_record(job, video=video)))
         if video is not None:
             chosen = [self._metrics[name] for name in job.metrics]
             bank = FeatureBank(job.case, video, [e for m in chosen for e in m.extractors])
-            made = replace(job, video_sha256=video.sha256)
+            made = replace(job, video_sha256=video.sha256, read=video.notes)
             for metric in chosen:
                 records.append(self._keep(self._score(made, metric, bank)))
         return tuple(records)
@@ -65,7 +67,12 @@ class Worker:
         if video is not None:
             records = self.store.records()
             for name in job.metrics:
-                step = replace(job, video_sha256=video.video_sha256, metrics=(name,))
+                step = replace(
+                    job,
+                    video_sha256=video.video_sha256,
+                    metrics=(name,),
+                    read=job.read if video.read is None else video.read,
+                )
                 if self._score_key(step, name) not in records:
                     yield step
 
@@ -130,7 +137,7 @@ class Worker:
 
     def _score_key(self, job: Job, metric: str) -> str:
         identity = self.request.identities[metric]
-        return score_key(job.video_key, job.video_sha256, identity, self.request.profile)
+        return score_key(job.video_key, job.video_sha256, identity, self.request.profile, job.read)
 
     def _score_record(
         self,
@@ -209,8 +216,8 @@ def _check_output(folder: Path, out: Path) -> None:
 
 
 def _shape(video: Video) -> dict[str, Json]:
-    names = ("width", "height", "fps", "frames", "duration_s")
-    return {name: getattr(video, name) for name in names}
+    names = ("width", "height", "fps", "frames", "duration_s", "colour")
+    return {**{name: getattr(video, name) for name in names}, "read": list(video.notes)}
 
 
 def _describe(error: Exception) -> str:
