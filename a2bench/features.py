@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from a2bench.boxes import Box
 from a2bench.errors import MetricError, VideoError
 from a2bench.keys import digest
-from a2bench.pictures import Frame
+from a2bench.pictures import Floats, Frame
 from a2bench.types import Case, Element, Json, Video
 from a2bench.video import decode, sampled
 
@@ -80,6 +81,27 @@ class ComparesReferences(Protocol):
 
     def compare(self, one: Element, other: Element) -> float | None:
         """The similarity, higher for more alike; None where it cannot tell."""
+        ...
+
+
+class Mark(NamedTuple):
+    """Something that an extractor saw in a frame, for people to look at.
+
+    ``box`` is left, top, right, bottom in pixels; ``counted`` (rows, columns), 0 to 1, is how much
+    of each part of the frame counts.
+    """
+
+    label: str
+    box: Box | None = None
+    counted: Floats | None = None
+
+
+@runtime_checkable
+class MarksFrames(Protocol):
+    """An extractor that can show what it saw: ``a2bench inspect`` draws it."""
+
+    def marks(self, features: Any) -> Mapping[int, Sequence[Mark]]:
+        """What it saw, by the number of the frame, from the features that it gave."""
         ...
 
 

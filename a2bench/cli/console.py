@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +24,7 @@ from a2bench.errors import CannotRun, UsageError
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.metric import Metric, metric_licence
 from a2bench.registry import GENERATORS, METRICS, build_profile
+from a2bench.results.inspection import Inspection
 from a2bench.results.leaderboard import Row
 from a2bench.runs.loop import Outcome, Plan
 from a2bench.runs.store import RunStore
@@ -182,6 +183,23 @@ def checks(found: Sequence[Check]) -> Table:
         state = "[green]ok[/green]" if check.ok else "[red]missing[/red]"
         remedy = "" if check.ok else escape(plain(check.remedy))
         shown.add_row(check.name, state, escape(plain(check.found)), remedy)
+    return shown
+
+
+def facts_table(found: Mapping[str, str]) -> Table:
+    """What is read from a video."""
+    shown = Table(show_header=False)
+    for name, text in found.items():
+        shown.add_row(name, escape(plain(text)))
+    return shown
+
+
+def measured(found: Inspection) -> Table:
+    """What each metric made of one video, and how much each extractor marked."""
+    shown = Table("metric", "value", "", header_style="bold")
+    for one in found.findings:
+        value = "–" if one.value is None else f"{one.value:.4f}"
+        shown.add_row(escape(one.metric), value, escape(plain(one.reason)))
     return shown
 
 

@@ -1,4 +1,4 @@
-"""``a2bench status | leaderboard | sheet | fid | list | doctor``: what is there."""
+"""``a2bench status | leaderboard | sheet | inspect | fid | list | doctor``: what is there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from a2bench.cli.options import (
     StoreOption,
     SuiteOption,
     existing,
+    split,
     terminal,
 )
 from a2bench.errors import CannotRun, UsageError
@@ -149,6 +150,45 @@ def fid(
             **told
         )
     )
+
+
+def inspect(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    case: Annotated[str, typer.Option(help="The case that it answers; none: only the file.")] = "",
+    suite: SuiteOption = SUITE,
+    profile: ProfileOption = "lite",
+    metrics: Annotated[str, typer.Option(help="Names or sets, comma-separated.")] = "",
+    device: DeviceOption = "cpu",
+    out: Annotated[Path | None, typer.Option(help="A .png: what each metric saw.")] = None,
+) -> None:
+    """What is read from a video, and with a case what each metric saw in it."""
+    from a2bench.cli.console import facts_table, measured
+    from a2bench.metric import missing_files
+    from a2bench.registry import build_profile, choose_metrics
+    from a2bench.results.inspection import facts, inspect, sheet
+    from a2bench.suites.suite import load_suite, select
+    from a2bench.video import decode, probe
+
+    if out and out.suffix != ".png":
+        raise UsageError(f"{out}: use a name that ends in .png")
+    if out and not case:
+        raise UsageError("--out shows what metrics saw: name the case with --case")
+    console = terminal()
+    found = probe(video)
+    console.print(facts_table(facts(found)))
+    for _ in decode(found, ()):
+        pass  # what is damaged further on is told here
+    if not case:
+        return
+    (asked,) = select(load_suite(suite), ids=[case]).cases
+    chosen = choose_metrics(build_profile(profile, device), split(metrics))
+    if lacking := missing_files(chosen):
+        raise CannotRun("\n".join(lacking))
+    seen = inspect(found, asked, chosen)
+    console.print(measured(seen))
+    if out:
+        sheet(found, seen, out)
+        typer.echo(f"what each metric saw in {out}")
 
 
 def list_(

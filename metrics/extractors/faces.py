@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from a2bench.boxes import Box
 from a2bench.faces.finder import FaceFinder
 from a2bench.faces.models import Embedding
-from a2bench.features import ExtractorInfo
+from a2bench.features import ExtractorInfo, Mark
 from a2bench.networks.files import hashes, licences
 from a2bench.pictures import Frame
 from a2bench.types import Case, Element, Video
@@ -71,8 +72,19 @@ class FaceExtractor:
     def start(self, case: Case, video: Video) -> FaceConsumer:
         return FaceConsumer(self, case)
 
+    def marks(self, features: Faces) -> Mapping[int, Sequence[Mark]]:
+        return {
+            frame.index: [Mark(_label(face), face.box) for face in frame.faces]
+            for frame in features.frames
+        }
+
     def compare(self, one: Element, other: Element) -> float | None:
         return self.finder.compare(one, other)
+
+
+def _label(face: Face) -> str:
+    alike = ", ".join(f"{similarity:.2f}" for similarity in face.similarities) or "nobody asked for"
+    return f"face: {alike} (score {face.score:.2f})"
 
 
 class FaceConsumer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from a2bench.features import ExtractorInfo
+from a2bench.features import ExtractorInfo, Mark
 from a2bench.metrics.extractors.motion.flow import Flow, FlowEngine
 from a2bench.networks.files import hashes, lacking, licences
 from a2bench.pictures import Frame
@@ -19,14 +20,16 @@ from a2bench.video import sampled
 class Motion:
     """How far each looked-at pair of successive frames moves, and what makes a video dynamic.
 
-    There are ``pairs`` in all. A pair moves when its magnitude exceeds ``threshold_px``; the video
-    is dynamic when at least ``needed`` pairs move.
+    There are ``pairs`` in all; ``frames`` are the second frames of those that were looked at. A
+    pair moves when its magnitude exceeds ``threshold_px``; the video is dynamic when at least
+    ``needed`` pairs move.
     """
 
     magnitudes_px: tuple[float, ...]
     pairs: int
     threshold_px: float
     needed: int
+    frames: tuple[int, ...] = ()
 
     @property
     def moving(self) -> int:
@@ -69,6 +72,13 @@ class PairMotion:
     def missing(self) -> tuple[str, ...]:
         return lacking(*self.flow.files)
 
+    def marks(self, features: Motion) -> Mapping[int, Sequence[Mark]]:
+        looked_at = zip(features.frames, features.magnitudes_px, strict=True)
+        needs = f"moves over {features.threshold_px:.1f}"
+        return {
+            i: [Mark(f"flow since the frame before: {m:.1f} px; {needs}")] for i, m in looked_at
+        }
+
     def start(self, case: Case, video: Video) -> _PairMotion:
         frames = len(sampled(self.sampling, video))
         return _PairMotion(
@@ -86,12 +96,14 @@ class _PairMotion:
     threshold_px: float
     needed: int
     magnitudes_px: list[float] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
     last: Frame | None = None
 
     def push(self, index: int, frame: Frame) -> None:
         if self.last is not None and (self.extractor.exhaustive or not self.finish().decided):
             flow = self.extractor.flow.between(self.last, frame)
             self.magnitudes_px.append(top_mean(flow, self.extractor.share))
+            self.frames.append(index)
         self.last = frame
 
     def finish(self) -> Motion:
@@ -100,6 +112,7 @@ class _PairMotion:
             pairs=self.pairs,
             threshold_px=self.threshold_px,
             needed=self.needed,
+            frames=tuple(self.frames),
         )
 
 

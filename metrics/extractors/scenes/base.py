@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from a2bench.boxes import Box
+from a2bench.features import Mark
 from a2bench.pictures import Floats
 
 
@@ -40,6 +42,21 @@ class Scenes:
 
     frames: tuple[SceneFrame, ...]
     backgrounds: tuple[Floats, ...]
+
+
+def scene_marks(features: Scenes) -> Mapping[int, Sequence[Mark]]:
+    """Where the objects were found, and what of the background counts."""
+    found = {}
+    for frame in features.frames:
+        marks = [
+            Mark(f"object {number + 1}: {region.similarity:.2f}", region.box)
+            if region
+            else Mark(f"object {number + 1}: not found")
+            for number, region in enumerate(frame.objects)
+        ]
+        background = f"background: {frame.visible.mean():.0%} visible"
+        found[frame.index] = [*marks, Mark(background, counted=frame.visible)]
+    return found
 
 
 def describe(cells: Floats, weights: Floats) -> Floats:

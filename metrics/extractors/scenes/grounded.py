@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from a2bench.boxes import Box, apart
-from a2bench.features import ExtractorInfo
+from a2bench.features import ExtractorInfo, Mark
 from a2bench.metrics.extractors.embeddings.clip import Clip
-from a2bench.metrics.extractors.scenes.base import Region, SceneFrame, Scenes, cosine, describe
+from a2bench.metrics.extractors.scenes.base import (
+    Region,
+    SceneFrame,
+    Scenes,
+    cosine,
+    describe,
+    scene_marks,
+)
 from a2bench.metrics.extractors.scenes.grounding import Detector, Found, GroundingDino
 from a2bench.metrics.extractors.scenes.segmentation import Masks, Sam, Segmenter
 from a2bench.networks.component import LoadsAnew
@@ -111,6 +118,9 @@ class GroundedScenes(LoadsAnew):
 
     def start(self, case: Case, video: Video) -> GroundedConsumer:
         return GroundedConsumer(self, case)
+
+    def marks(self, features: Scenes) -> Mapping[int, Sequence[Mark]]:
+        return scene_marks(features)
 
     def missing(self) -> tuple[str, ...]:
         return lacking(*self._files)

@@ -11,8 +11,15 @@ import numpy as np
 from PIL import Image
 
 from a2bench.boxes import apart
-from a2bench.features import ExtractorInfo
-from a2bench.metrics.extractors.scenes.base import Region, SceneFrame, Scenes, cosine, describe
+from a2bench.features import ExtractorInfo, Mark
+from a2bench.metrics.extractors.scenes.base import (
+    Region,
+    SceneFrame,
+    Scenes,
+    cosine,
+    describe,
+    scene_marks,
+)
 from a2bench.metrics.extractors.scenes.regions import grown, uncovered, windows
 from a2bench.networks.component import LoadsAnew
 from a2bench.networks.files import PackagedWeights, lacking
@@ -113,6 +120,9 @@ class Lite0Scenes(LoadsAnew):
 
     def start(self, case: Case, video: Video) -> Lite0Consumer:
         return Lite0Consumer(self, case)
+
+    def marks(self, features: Scenes) -> Mapping[int, Sequence[Mark]]:
+        return scene_marks(features)
 
     def missing(self) -> tuple[str, ...]:
         return lacking(WEIGHTS)
