@@ -117,7 +117,8 @@ def test_positions_are_as_learnt_for_a_square_and_follow_the_shape_of_others() -
     assert positions(learnt, 14, 14) is learnt
     wide = positions(learnt, 14, 28)[0, :, 0].view(14, 28)
     assert (wide.diff(dim=1)[:, 2:-2] > 0).all()
-    assert wide.diff(dim=0).abs().max() < 1e-5
+    # The columns go to 13; torch's loops without AVX2 round the weights' sum apart by 1.7e-5.
+    assert wide.diff(dim=0).abs().max() < 1e-4
 
 
 def test_each_frame_passes_once_in_batches_while_the_video_is_read(weights: Path) -> None:

@@ -83,9 +83,12 @@ def test_embeddings_and_cosine_are_those_of_the_public_network(
     viclip: ViClip, v: int, p: int
 ) -> None:
     found = features(viclip, public.CLIPS[v], public.PROMPTS[p])
-    assert np.linalg.norm(found.video - GOLDEN["videos"][v]) < 1e-4
+    # Resized pixels are whole levels: torch's loops without AVX2 turn the rounding of 60 of
+    # 1,204,224 by a level, which moves a video by 1e-4 and a cosine by 2e-5 (measured; with AVX2 by
+    # 5e-7). Frames in the wrong order move the video by 0.017, swapped channels by 0.14.
+    assert np.linalg.norm(found.video - GOLDEN["videos"][v]) < 5e-4
     assert np.linalg.norm(found.text - GOLDEN["texts"][p]) < 1e-4
-    assert float(found.video @ found.text) == pytest.approx(GOLDEN["cosines"][v][p], rel=1e-4)
+    assert float(found.video @ found.text) == pytest.approx(GOLDEN["cosines"][v][p], abs=5e-4)
 
 
 def test_the_golden_embeddings_differ_among_themselves() -> None:
