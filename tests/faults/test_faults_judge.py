@@ -24,7 +24,7 @@ from tests.helpers.fakes import Canned, Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, verdict
 from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_frames, make_suite, write_video
-from tests.unit.runs.test_loop import do
+from tests.helpers.runs import do
 
 FACE = "judge_face_consistency"
 BUSY = {"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}

@@ -22,12 +22,12 @@ from a2bench.runs.executors import Processes, Ray, Serial
 from a2bench.runs.loop import Executor, Policy, perform, plan
 from a2bench.runs.store import Record, RunStore
 from a2bench.types import Status
-from tests.faults.test_faults_store import command, csv_of, write_suite
 from tests.helpers import ROOT
 from tests.helpers.fakes import Cured, Level, Misbehaves
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, command, csv_of, do
+from tests.helpers.suites import write_suite
 
 
 def perform_all(request: Any, store: RunStore, executor: Executor) -> dict[str, Record]:

@@ -22,7 +22,7 @@ from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from a2bench.video import Limits, decode, encode, probe, sample_indices
 from tests.helpers.makers import make_frames, make_suite, write_as, write_video
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 NOT_A_VIDEO = "damaged, cut off, or not an MP4"
 

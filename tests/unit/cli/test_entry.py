@@ -10,8 +10,9 @@ import pytest
 
 from a2bench.cli import main
 from a2bench.runs.store import RunStore
-from tests.faults.test_faults_store import command, write_suite
 from tests.helpers import ROOT
+from tests.helpers.runs import command
+from tests.helpers.suites import write_suite
 
 
 def arguments(suite: Path, store: Path, *more: str) -> list[str]:

@@ -29,7 +29,7 @@ from tests.helpers.fakes import Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, inline, serve, verdict
 from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_suite
-from tests.unit.runs.test_loop import do
+from tests.helpers.runs import do
 
 FACE = "judge_face_consistency"
 

@@ -37,34 +37,11 @@ from a2bench.results.recipe import load_recipe, parse, scored
 from a2bench.runs.store import RunStore
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
+from tests.helpers.planted import WEIGHTS, planted
+from tests.helpers.runs import ask, do
 from tests.helpers.study_raters import CRITERIA, Floats, simulate
-from tests.unit.runs.test_loop import ask, do
 
-WEIGHTS = (0.5, 0.3, 0.15, 0.05)
 ORIGIN = Origin(date="2026-01-02", raters=9, ratings=99, left_out=("r1",), profile="lite")
-
-
-def planted(
-    weights: tuple[float, ...] = WEIGHTS, *, seed: int = 0, cases: int = 60, noise: float = 0.35
-) -> Samples:
-    """Four models; metrics of unlike mean and spread, the first with the least of both."""
-    random, k = np.random.default_rng(seed), len(weights)
-    spread, middle = np.linspace(0.05, 0.2, k), np.linspace(0.8, 0.4, k)
-    level = random.normal(0, 1, (4, k))
-    videos = tuple(
-        Seen(f"c{case:03d}", f"m{model}", 0) for case in range(cases) for model in range(4)
-    )
-    hard = np.repeat(random.normal(0, 0.5, cases), 4)[:, None]
-    own = 0.5 * np.tile(level, (cases, 1)) + 0.7 * random.normal(0, 1, (cases * 4, k))
-    values = middle + spread * (own + 0.4 * hard)
-    target = 1 + 5 * values @ np.array(weights) + random.normal(0, noise, len(values))
-    return Samples(
-        metrics=tuple(f"x{i}" for i in range(k)),
-        bounds={"x0": (0.5, 1.0)},
-        videos=videos,
-        values=values,
-        target=target,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from a2bench.metrics.judge import scores as judge
 from a2bench.ratings.judge_agreement import Rated, agreements, read_ratings
 from a2bench.runs.store import RunStore
 from a2bench.types import Status
-from tests.faults.test_faults_store import write_suite
 from tests.helpers.judge_server import verdict
 from tests.helpers.judges import SILENT, ask, gemini_service, judge_metrics
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import do
+from tests.helpers.runs import do
+from tests.helpers.suites import write_suite
 
 FACE = "face_consistency"
 HEADER = "model,case,criterion,score,rater\n"

@@ -11,7 +11,7 @@ from a2bench.results.recipe import load_recipe, parse, read_table, recipes, scor
 from a2bench.runs.store import RunStore
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 TABLE_1 = Path("leaderboards/skyreels-a2-table-1.csv")
 LEVEL = """

@@ -18,8 +18,9 @@ from a2bench.study.database import Database
 from a2bench.study.folder import DESIGN, open_study
 from a2bench.study.migrations import NEWEST, migrate
 from a2bench.study.tables import metadata
-from a2bench.study.votes import Forbidden, Page, Rater, Vote
+from a2bench.study.votes import Forbidden, Vote
 from tests.helpers.study_designs import CRITERIA, make_design
+from tests.helpers.study_pages import answer, rate, someone
 
 
 @dataclass
@@ -44,25 +45,6 @@ def database(study_url: str, clock: Clock) -> Iterator[Database]:
     made.create(make_design())
     yield made
     made.close()
-
-
-def someone(database: Database) -> Rater:
-    return database.rater(database.join(database.invite(1)[0]))
-
-
-def answer(database: Database, rater: Rater, page: Page, score: int = 3) -> None:
-    for criterion in page.item.criteria:
-        for slot in range(len(page.order)):
-            database.save(rater, page.assignment, Vote(criterion=criterion, slot=slot, score=score))
-
-
-def rate(database: Database, rater: Rater, score: int = 3) -> Page | None:
-    """Answers the rater's next page and closes it."""
-    page = database.page(rater)
-    if page is not None:
-        answer(database, rater, page, score)
-        database.finish(rater, page.assignment)
-    return page
 
 
 def test_a_study_from_the_first_invitation_to_the_export(

@@ -25,6 +25,7 @@ from a2bench.study.selection import choose
 from a2bench.types import Role, Status, Suite
 from a2bench.video import decode, probe
 from tests.helpers.makers import make_case, make_suite, write_video
+from tests.helpers.study_pages import rate
 
 OURS = tuple(c for c in criteria() if c.set == "a2bench")
 
@@ -329,8 +330,6 @@ def test_the_commands_of_a_study(
     with Database(study_url) as database:
         assert database.is_admin(admin)
         code = database.join(links[0].partition("=")[2])
-        from tests.unit.study.test_database import rate
-
         while rate(database, database.rater(code)):
             pass
     assert main(["study", "status", str(folder)]) == 0
