@@ -27,6 +27,8 @@ from a2bench.video import encode, probe
 from tests.helpers.makers import make_case, make_suite
 from tests.helpers.runs import ask, do
 
+pytestmark = pytest.mark.slow
+
 FACES = FaceExtractor(finder=DlibFaces(), sampling="linspace-2")
 SCENES = Lite0Scenes(sampling="linspace-2")
 ID = IdConsistency(faces=FACES)

@@ -25,6 +25,7 @@ from tests.helpers.runs import ask, command, csv_of, do, record
 from tests.helpers.suites import write_suite
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_fault_01_killed_at_random_points_and_resumed(tmp_path: Path, workers: str) -> None:
     suite = write_suite(tmp_path / "suite", 30)
@@ -61,6 +62,7 @@ def test_fault_01_killed_at_random_points_and_resumed(tmp_path: Path, workers: s
     assert list((killed / "tmp").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_fault_02_records_cut_at_every_byte(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "store").create()
     writer = store.writer()
@@ -118,6 +120,7 @@ def test_fault_03_disk_full_gives_exit_code_2(
     assert "No space left on device" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_fault_04_interrupt_leaves_no_temporary_file_and_resumes(tmp_path: Path) -> None:
     suite, store = write_suite(tmp_path / "suite", 40), tmp_path / "store"
     for workers in ("1", "2"):
@@ -143,6 +146,7 @@ def test_fault_04_interrupt_leaves_no_temporary_file_and_resumes(tmp_path: Path)
     assert csv_of(store / "1") == csv_of(store / "2")
 
 
+@pytest.mark.slow
 def test_fault_05_two_processes_on_one_store(tmp_path: Path) -> None:
     suite, store = write_suite(tmp_path / "suite", 12), tmp_path / "store"
     both = [

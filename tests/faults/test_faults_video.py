@@ -103,6 +103,7 @@ def test_fault_07_a_file_that_is_cut_off_is_noticed(
         probe(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx-vp9")])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_fault_07_a_stream_that_ends_before_its_time_is_noticed(

@@ -31,6 +31,8 @@ from tests.helpers.checkpoints import DINO_SIZES, write_dino
 from tests.helpers.fakes import NO_VIDEO
 from tests.helpers.makers import make_frames
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
 

@@ -46,6 +46,8 @@ from tests.helpers.checkpoints import (
 from tests.helpers.fakes import NO_VIDEO, Histogram
 from tests.helpers.makers import make_element
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 

@@ -22,6 +22,8 @@ from tests.golden import make_viclip as public
 from tests.helpers.checkpoints import VICLIP_SIZES, empty_viclip
 from tests.helpers.makers import write_video
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text())
 VIDEO = Video(path=Path(), sha256="", width=2, height=2, fps=8.0, frames=8, duration_s=1.0)
 

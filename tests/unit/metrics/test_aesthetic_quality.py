@@ -26,6 +26,8 @@ from tests.golden.make_musiq import clip as make_clip
 from tests.helpers.checkpoints import CLIP_CONFIG
 from tests.helpers.makers import write_as, write_video
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
 

@@ -23,6 +23,8 @@ from tests.helpers.checkpoints import CLIP_CONFIG
 from tests.helpers.fakes import Canned, measure
 from tests.helpers.makers import make_frames, write_as
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="A woman walks her dog.", elements=())
 

@@ -37,6 +37,8 @@ from tests.helpers.makers import write_video
 from tests.helpers.runs import command
 from tests.helpers.suites import write_suite
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 
 

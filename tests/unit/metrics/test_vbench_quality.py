@@ -37,6 +37,8 @@ from tests.helpers.checkpoints import CLIP_CONFIG, DINO_SIZES, write_dino
 from tests.helpers.fakes import NO_VIDEO, Canned, measure
 from tests.helpers.makers import write_as
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
 IDS = [str(shape) for shape in public.CLIPS]

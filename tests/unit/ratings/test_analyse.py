@@ -22,6 +22,8 @@ from a2bench.ratings.report import enough, report
 from a2bench.ratings.table import ALL, Answer, Rating, read, to_csv
 from tests.helpers.study_raters import CRITERIA, Study, simulate
 
+pytestmark = pytest.mark.slow
+
 FACE = CRITERIA[0]
 
 

@@ -86,6 +86,7 @@ def test_shrinkage_slides_from_the_free_fit_to_equal_weights() -> None:
     assert apart[-2] < 0.001
 
 
+@pytest.mark.slow
 def test_planted_weights_lie_within_their_intervals() -> None:
     inside = []
     for seed in range(5):
@@ -121,6 +122,7 @@ def rated_by_people(seed: int) -> tuple[Samples, float | None]:
     return replace(samples, target=np.array([rated[video] for video in videos])), ceiling(kept)
 
 
+@pytest.mark.slow
 def test_planted_weights_lie_within_the_intervals_that_simulated_raters_give() -> None:
     inside = []
     for seed in range(16):
@@ -129,6 +131,7 @@ def test_planted_weights_lie_within_the_intervals_that_simulated_raters_give() -
     assert sum(inside) / len(inside) >= 0.88  # of 95 %, four weights a study
 
 
+@pytest.mark.slow
 def test_simulated_raters_show_that_planted_weights_beat_equal_ones() -> None:
     samples, ideal = rated_by_people(1)
     found = validate(samples, ceiling=ideal)
@@ -140,6 +143,7 @@ def test_simulated_raters_show_that_planted_weights_beat_equal_ones() -> None:
     assert 0.7 < fitted < found.ceiling + 0.02
 
 
+@pytest.mark.slow
 def test_weights_that_are_equal_are_not_said_to_beat_equal_ones() -> None:
     for seed in range(3):
         result = validate(planted((0.25,) * 4, seed=seed))
@@ -147,6 +151,7 @@ def test_weights_that_are_equal_are_not_said_to_beat_equal_ones() -> None:
         assert result.fit.weights == pytest.approx([0.25] * 4, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_judge_that_knows_better_is_told_beside_them() -> None:
     samples = planted(cases=20)
     judged = validate(replace(samples, judge=samples.target * 2))
@@ -248,6 +253,7 @@ def test_the_file_is_a_recipe_with_its_figures(tmp_path: Path, found: Validated)
     assert read.fit["raters_left_out"] == ["r1"]
 
 
+@pytest.mark.slow
 def test_where_they_are_not_better_the_file_holds_equal_weights_and_says_why() -> None:
     samples = planted((0.25,) * 4)
     recipe = parse(to_toml(fitted_recipe(samples, validate(samples), ORIGIN)))
@@ -296,6 +302,7 @@ def test_ratings_meet_the_measured_videos(tmp_path: Path) -> None:
         validate(samples)
 
 
+@pytest.mark.slow
 def test_the_command_fits_writes_and_the_leaderboard_takes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

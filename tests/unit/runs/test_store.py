@@ -62,6 +62,7 @@ def test_manifests_keep_the_order_of_runs_and_repeat_in_place(tmp_path: Path) ->
     assert [m["request"]["n"] for m in store.manifests()] == [2, 1]
 
 
+@pytest.mark.slow
 def test_sweep_removes_only_what_dead_processes_left(tmp_path: Path) -> None:
     store = RunStore(tmp_path).create()
     with store.staging() as mine:

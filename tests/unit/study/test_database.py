@@ -47,6 +47,7 @@ def database(study_url: str, clock: Clock) -> Iterator[Database]:
     made.close()
 
 
+@pytest.mark.slow
 def test_a_study_from_the_first_invitation_to_the_export(
     database: Database, clock: Clock, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_new_answer_is_a_revision_and_the_same_one_is_not(database: Database) 
         database.finish(rater, page.assignment)
 
 
+@pytest.mark.slow
 def test_a_seat_that_is_not_used_is_given_away_and_nothing_said_is_lost(
     database: Database, clock: Clock
 ) -> None:
@@ -176,6 +178,7 @@ def test_leases_are_counted_while_they_last(database: Database, clock: Clock) ->
     assert sum(item.open for item in records.progress(database).items) == 0
 
 
+@pytest.mark.slow
 def test_withdrawal_deletes_all_of_a_rater_and_frees_the_seats(database: Database) -> None:
     code = database.join(database.invite(1)[0])
     rater, other = database.rater(code), someone(database)
