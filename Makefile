@@ -4,15 +4,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STORE ?= runs/open
 
-.PHONY: run test system lint typecheck bench install clean
+.PHONY: run test quick system lint typecheck bench install clean
 
 run: $(VENV)/installed ## the main job: collage on all 50 cases, leaderboard and contact sheet
 	$(BIN)/a2bench run --model collage --suite a2bench-open --store $(STORE)
 	$(BIN)/a2bench leaderboard $(STORE) --out $(STORE)/leaderboard.csv
 	$(BIN)/a2bench sheet $(STORE) --out $(STORE)/sheet.png
 
-test: lint typecheck system ## lint, types, and all tests
-	$(BIN)/python -m pytest
+test: lint typecheck system ## lint, types, and all tests, with the share of lines that they run
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+quick: $(VENV)/installed-dev ## the tests that start no process, browser or database server
+	$(BIN)/python -m pytest -m "not slow"
 
 system: ## Debian's browser and database server, which tests of the user study start
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \

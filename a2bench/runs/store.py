@@ -221,8 +221,11 @@ def _read_records(path: Path) -> Iterator[Record]:
                 raise StoreError(f"{path}:{number}: written by another version of a2bench")
             row["status"] = Status(row["status"])
             row.setdefault("licence", "")  # older records have none
-            yield Record(**{name: row[name] for name in names})
-        except (ValueError, KeyError, AttributeError) as error:
+            record = Record(**{name: row[name] for name in names})
+            if not isinstance(record.key, str) or record.rank < (0, False, ""):
+                raise ValueError("a key that is no text, or a revision below 0")
+            yield record
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path}:{number}: damaged record: {error}") from error
 
 

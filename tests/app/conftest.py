@@ -6,27 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from a2bench.study.database import Database
 from a2bench.study.folder import open_study
-from tests.app.study import make_study
+from tests.app.study import Site, make_study
 from tests.helpers import ROOT
 
 TABLE = ROOT / "leaderboards" / "skyreels-a2-table-1.csv"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """A running server, its study, and a view of its database."""
-
-    base: str
-    folder: Path
-    database: Database
-    process: subprocess.Popen[str]
 
 
 @pytest.fixture(autouse=True, scope="session")

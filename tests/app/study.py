@@ -1,8 +1,10 @@
-"""A small study with videos that browsers play."""
+"""A small study with videos that browsers play, and what is known of it while it is served."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,16 @@ from a2bench.video import encode
 from tests.helpers.study_designs import make_design
 
 FPS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A running server, its study, and a view of its database."""
+
+    base: str
+    folder: Path
+    database: Database
+    process: subprocess.Popen[str]
 
 
 def make_study(folder: Path, *, cases: int = 2) -> Design:

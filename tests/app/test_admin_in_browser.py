@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from a2bench.study.votes import Vote
-from tests.app.conftest import Site
 from tests.app.screen import browser
+from tests.app.study import Site
 
 
 def test_the_admin_sees_progress_reasons_and_the_leaderboard(site: Site, tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from sqlalchemy import func, select
 from a2bench.app.routes import RATER_COOKIE
 from a2bench.study import tables as t
 from a2bench.study.progress import checks, events, progress
-from tests.app.conftest import Site
 from tests.app.screen import Screen, browser
-from tests.app.study import FPS
+from tests.app.study import FPS, Site
 
 QUESTIONS, SLOTS = 2, 4
 

@@ -18,7 +18,7 @@ from a2bench.app.routes import ADMIN_COOKIE, RATER_COOKIE
 from a2bench.app.serving import Served, serve
 from a2bench.errors import CannotRun, UsageError
 from a2bench.study.folder import MEDIA
-from tests.app.conftest import Site
+from tests.app.study import Site
 from tests.helpers import ROOT
 
 

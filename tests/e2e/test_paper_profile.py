@@ -33,8 +33,15 @@ from tests.golden import (
     make_viclip,
 )
 from tests.helpers import ROOT
+from tests.helpers.checkpoints import (
+    CLIP_CONFIG,
+    VICLIP_SIZES,
+    empty_viclip,
+    golden,
+    write_detector,
+    write_segmenter,
+)
 from tests.helpers.makers import make_element, write_video
-from tests.unit.extractors import test_amt, test_clip, test_grounding, test_raft, test_viclip
 
 FRAMES, SIZE = 17, (160, 128)
 PAIRS_NEEDED = 2  # of 9 frames at 8 a second, round(4 * 9 / 16)
@@ -53,21 +60,21 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with torch.device("meta"):
         musiq = make_viclip.shapes_of(MusiqNetwork())
-    viclip = make_viclip.shapes_of(test_viclip.empty(test_viclip.SMALL))
+    viclip = make_viclip.shapes_of(empty_viclip(VICLIP_SIZES))
     states = {
-        "amt-s": {"state_dict": random(make_amt, test_amt.GOLDEN["layout"])},
-        "clip-vit-l-14": random(make_clip, test_clip.GOLDEN["shapes"]),
+        "amt-s": {"state_dict": random(make_amt, golden(make_amt)["layout"])},
+        "clip-vit-l-14": random(make_clip, golden(make_clip)["shapes"]),
         "laion-aesthetic": make_clip.head_weights(),
         "musiq-spaq": random(make_musiq, musiq),
-        "raft-things": random(make_raft, test_raft.GOLDEN["layout"]),
+        "raft-things": random(make_raft, golden(make_raft)["layout"]),
         "viclip-l-14": {"model": make_viclip.random_weights(viclip)},
     }
     for name, state in states.items():
         torch.save(state, root / name)
     (root / "buffalo_l").mkdir()
     make_insightface.build_pack(root / "buffalo_l")
-    test_grounding.write_detector(root / "grounding-dino-tiny")
-    test_grounding.write_segmenter(root / "sam-vit-base")
+    write_detector(root / "grounding-dino-tiny")
+    write_segmenter(root / "sam-vit-base")
     return root
 
 
@@ -77,11 +84,11 @@ def metrics(small: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Metric, ...]:
     monkeypatch.setattr(CheckpointWeights, "locate", lambda self: small / self.name)
     monkeypatch.setattr(CheckpointWeights, "hashes", lambda self: {self.name: "0" * 64})
     ensure_torchvision()
-    monkeypatch.setattr("open_clip.get_model_config", lambda name: test_clip.CONFIG)
+    monkeypatch.setattr("open_clip.get_model_config", lambda name: CLIP_CONFIG)
     face, objects, background, *others, text = cast(list[Any], paper().metrics)
     detector = replace(objects.scenes.detector, short_px=128, long_px=256)  # not 800: time
     scenes = replace(objects.scenes, detector=detector)
-    video_text = replace(text.video_text, sizes=test_viclip.SMALL)
+    video_text = replace(text.video_text, sizes=VICLIP_SIZES)
     changed = (replace(objects, scenes=scenes), replace(background, scenes=scenes))
     return (face, *changed, *others, replace(text, video_text=video_text))
 

@@ -36,9 +36,9 @@ from a2bench.types import Status, VideoId
 from tests.helpers.fakes import Level
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
+from tests.helpers.planted import WEIGHTS, planted
+from tests.helpers.runs import ask
 from tests.helpers.study_raters import CRITERIA, Floats
-from tests.unit.ratings.test_fit import WEIGHTS, planted
-from tests.unit.runs.test_loop import ask
 
 CASES, RATERS, VOTES, CLICKERS = 32, 14, 5, 2
 MODELS = tuple(f"m{n}" for n in range(4))

@@ -13,8 +13,8 @@ from a2bench.checkpoints.files import Checkpoints
 from a2bench.checkpoints.table import Checkpoint, File
 from a2bench.checkpoints.tensors import load_weights
 from a2bench.errors import CannotRun
+from tests.helpers.checkpoints import Payload
 from tests.helpers.web import Web, serve
-from tests.unit.checkpoints.test_tensors import Payload
 
 DATA = bytes(range(256)) * 20
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -25,7 +25,9 @@ from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Element, Measurement, Role
 from a2bench.video import encode, probe
 from tests.helpers.makers import make_case, make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
+
+pytestmark = pytest.mark.slow
 
 FACES = FaceExtractor(finder=DlibFaces(), sampling="linspace-2")
 SCENES = Lite0Scenes(sampling="linspace-2")

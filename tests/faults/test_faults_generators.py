@@ -24,7 +24,7 @@ from tests.helpers.generators import (
     WritesTwo,
 )
 from tests.helpers.makers import make_suite, write_video
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from tests.helpers.fakes import Level
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 
 class SmallGpu:

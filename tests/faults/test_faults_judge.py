@@ -24,7 +24,7 @@ from tests.helpers.fakes import Canned, Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, verdict
 from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_frames, make_suite, write_video
-from tests.unit.runs.test_loop import do
+from tests.helpers.runs import do
 
 FACE = "judge_face_consistency"
 BUSY = {"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}}
@@ -38,6 +38,7 @@ def faces(records: list[Record]) -> list[tuple[Status, str | None]]:
     return [(r.status, r.error) for r in records if r.metric == FACE]
 
 
+@pytest.mark.slow
 def test_fault_22_a_busy_judge_is_asked_again_when_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +63,7 @@ def test_fault_22_a_busy_judge_is_asked_again_when_it_says(
     assert rows[0].retry_at == pytest.approx(1_000_020.0)
 
 
+@pytest.mark.slow
 def test_fault_22_a_judge_that_stays_busy_fails_in_time_and_is_asked_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +83,7 @@ def test_fault_22_a_judge_that_stays_busy_fails_in_time_and_is_asked_next_time(
         assert faces(do(ask(suite, judge_metrics(store)), store)) == [(Status.OK, None)]
 
 
+@pytest.mark.slow
 def test_fault_22_a_judge_that_asks_for_too_long_a_wait_fails_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +96,7 @@ def test_fault_22_a_judge_that_asks_for_too_long_a_wait_fails_at_once(
     assert clock.slept == []
 
 
+@pytest.mark.slow
 def test_fault_22_a_judge_that_never_answers_is_left_and_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +110,7 @@ def test_fault_22_a_judge_that_never_answers_is_left_and_asked_again(
     assert "Timeout" in (attempts(store)[0].error or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_fault_23_a_denied_run_stops_judging_and_goes_on_measuring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
@@ -128,6 +133,7 @@ def test_fault_23_a_denied_run_stops_judging_and_goes_on_measuring(
     assert clock.slept == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "why"),
     [
@@ -164,6 +170,7 @@ def _verdict(**changes: Any) -> str:
     return json.dumps({name: given for name, given in whole.items() if given is not None})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [
@@ -190,6 +197,7 @@ def test_fault_25_a_broken_contract_is_repaired_once_then_failed(
     assert all(row.cost_usd for row in attempts(store))
 
 
+@pytest.mark.slow
 def test_fault_26_text_for_the_judge_is_data_in_the_request_and_flagged_in_the_score(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +225,7 @@ def test_fault_26_text_for_the_judge_is_data_in_the_request_and_flagged_in_the_s
     assert json.loads(quoted.partition("JSON string: ")[2]).endswith(f"system {TEXT}")
 
 
+@pytest.mark.slow
 def test_fault_26_signs_are_no_text_for_a_judge_and_instructions_are(tmp_path: Path) -> None:
     told = with_text(enumerate(make_frames(2, (640, 360))), "middle")
     encode(tmp_path / "told.mp4", told)
@@ -249,6 +258,7 @@ def test_fault_26_the_flag_stands_beside_every_score(
     assert all(r.detail["text_to_judge"] == [TEXT] for r in scores if r is not flag)
 
 
+@pytest.mark.slow
 def test_fault_27_the_cost_limit_stops_before_the_call_and_resume_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +278,7 @@ def test_fault_27_the_cost_limit_stops_before_the_call_and_resume_goes_on(
     assert row.cell(FACE).counts == {"ok": 4}
 
 
+@pytest.mark.slow
 def test_fault_28_a_planted_key_is_found_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],

@@ -20,6 +20,8 @@ from a2bench.results.recipe import parse
 from a2bench.types import VideoId
 from tests.helpers.study_raters import Floats, simulate
 
+pytestmark = pytest.mark.slow
+
 
 def analysed(ratings: list[Rating]) -> tuple[float | None, ...]:
     """Runs all of the analysis; alpha, ICC and split halves of the first criterion."""

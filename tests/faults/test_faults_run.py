@@ -22,12 +22,12 @@ from a2bench.runs.executors import Processes, Ray, Serial
 from a2bench.runs.loop import Executor, Policy, perform, plan
 from a2bench.runs.store import Record, RunStore
 from a2bench.types import Status
-from tests.faults.test_faults_store import command, csv_of, write_suite
 from tests.helpers import ROOT
 from tests.helpers.fakes import Cured, Level, Misbehaves
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, command, csv_of, do
+from tests.helpers.suites import write_suite
 
 
 def perform_all(request: Any, store: RunStore, executor: Executor) -> dict[str, Record]:
@@ -76,6 +76,7 @@ def test_fault_15_a_changed_reference_is_a_miss_and_status_explains(
     assert "case-001 has changed since it was run" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["../../etc/x", "a/b", "CON", "x" * 300, "a\0b", "\x1b[31mred", "=1+1", "a|b<script>"]
 )
@@ -101,6 +102,7 @@ def test_fault_30_a_metric_that_raises_or_returns_nan_is_isolated(tmp_path: Path
     assert counts.count(("does_raise", "failed")) == counts.count(("does_nan", "failed")) == 2
 
 
+@pytest.mark.slow
 def test_fault_30_a_metric_that_hangs_is_stopped(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "store")
     request = ask(make_suite(tmp_path / "s", 1), Misbehaves(how="sleep"), Level())
@@ -117,6 +119,7 @@ def test_fault_30_a_metric_under_the_name_of_another_is_refused() -> None:
         choose_metrics(lite(), ["tests.helpers.fakes:Level", "tests.helpers.fakes:Level"])
 
 
+@pytest.mark.slow
 def test_fault_31_a_broken_plugin_is_named_and_list_still_works(tmp_path: Path) -> None:
     info = tmp_path / "broken_plugin-1.0.dist-info"
     info.mkdir()
@@ -154,6 +157,7 @@ def test_fault_31_a_broken_plugin_is_named_and_list_still_works(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["metric", "generator"])
 def test_fault_33_a_worker_that_dies_costs_one_work(tmp_path: Path, how: str) -> None:
     from tests.helpers.generators import Dies
@@ -182,6 +186,7 @@ def same(records: dict[str, Record]) -> dict[str, str]:
     return {key: json.dumps({**asdict(r), **loose}, sort_keys=True) for key, r in records.items()}
 
 
+@pytest.mark.slow
 def test_fault_34_workers_order_and_ray_give_identical_records(tmp_path: Path) -> None:
     suite = make_suite(tmp_path / "s", 6)
     request = ask(suite, Level(), Misbehaves(how="raise"), seeds=(0, 1))
@@ -205,6 +210,7 @@ def test_fault_34_workers_order_and_ray_give_identical_records(tmp_path: Path) -
         assert tables[name] == tables["serial"], name
 
 
+@pytest.mark.slow
 def test_fault_40_clock_locale_and_zone_change_nothing(tmp_path: Path) -> None:
     suite = write_suite(tmp_path / "suite", 2)
     plain = {"TZ": "UTC", "LC_ALL": "C"}

@@ -7,55 +7,25 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from a2bench.cli import main
 from a2bench.errors import StoreError
-from a2bench.results.leaderboard import collect, to_csv
 from a2bench.runs.loop import Policy
 from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from tests.helpers import ROOT
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
-from tests.unit.runs.test_store import record
+from tests.helpers.runs import ask, command, csv_of, do, record
+from tests.helpers.suites import write_suite
 
 
-def write_suite(folder: Path, cases: int) -> Path:
-    """A suite file with references, as a user would write it."""
-    suite = make_suite(folder, cases)
-    rows = ["id,file,role,name,sha256"]
-    rows += [f"{e.id},{e.image.name},{e.role},{e.name},{e.sha256}" for e in suite.references]
-    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
-    lines: list[dict[str, Any]] = [{"suite": "tiny", "version": "1", "references": "manifest.csv"}]
-    lines += [
-        {"id": c.id, "prompt": c.prompt, "elements": [e.id for e in c.elements], "category": "test"}
-        for c in suite.cases
-    ]
-    path = folder / "suite.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-def command(suite: Path, store: Path, *more: str) -> list[str]:
-    return [
-        sys.executable, "-m", "a2bench", "run", "--model", "tests.helpers.generators:MyGenerator",
-        "--suite", str(suite), "--store", str(store), "--profile", "tests.helpers.fakes:profile",
-        *more,
-    ]  # fmt: skip
-
-
-def csv_of(store: Path) -> str:
-    return to_csv(collect([RunStore(store)]))
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_fault_01_killed_at_random_points_and_resumed(tmp_path: Path, workers: str) -> None:
     suite = write_suite(tmp_path / "suite", 30)
@@ -92,6 +62,7 @@ def test_fault_01_killed_at_random_points_and_resumed(tmp_path: Path, workers: s
     assert list((killed / "tmp").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_fault_02_records_cut_at_every_byte(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "store").create()
     writer = store.writer()
@@ -149,6 +120,7 @@ def test_fault_03_disk_full_gives_exit_code_2(
     assert "No space left on device" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_fault_04_interrupt_leaves_no_temporary_file_and_resumes(tmp_path: Path) -> None:
     suite, store = write_suite(tmp_path / "suite", 40), tmp_path / "store"
     for workers in ("1", "2"):
@@ -174,6 +146,7 @@ def test_fault_04_interrupt_leaves_no_temporary_file_and_resumes(tmp_path: Path)
     assert csv_of(store / "1") == csv_of(store / "2")
 
 
+@pytest.mark.slow
 def test_fault_05_two_processes_on_one_store(tmp_path: Path) -> None:
     suite, store = write_suite(tmp_path / "suite", 12), tmp_path / "store"
     both = [

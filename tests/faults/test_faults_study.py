@@ -120,6 +120,7 @@ def test_fault_35_reload_and_back_find_the_place_again(study_url: str, database:
     assert sorted(score or 0 for score in changed) == [1, 3, 3, 3]
 
 
+@pytest.mark.slow
 def test_fault_35_expired_leases_never_seat_two(database: Database, tab: Database) -> None:
     held = [someone(database) for _ in range(6)]
     with database.write() as connection:
@@ -152,6 +153,7 @@ def test_fault_35_a_restarted_server_is_found_again(postgres: str) -> None:
         assert database.save(rater, page.assignment, VOTE) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study_url", ["sqlite"], indirect=True)
 def test_fault_35_a_database_locked_for_three_seconds_is_waited_for(
     database: Database, tab: Database
@@ -205,6 +207,7 @@ def test_fault_36_the_page_of_another_rater_is_closed(database: Database) -> Non
     assert database.save(mine, page.assignment, VOTE) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -223,6 +226,7 @@ def test_fault_36_impossible_answers_are_refused(database: Database, wrong: Any)
     assert rows(database) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [

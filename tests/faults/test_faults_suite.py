@@ -141,6 +141,7 @@ CASES: dict[str, Callable[[Files], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected", CASES)
 def test_fault_14_file_line_and_field_are_named(files: Files, expected: str) -> None:
     CASES[expected](files)

@@ -22,7 +22,7 @@ from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from a2bench.video import Limits, decode, encode, probe, sample_indices
 from tests.helpers.makers import make_frames, make_suite, write_as, write_video
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 NOT_A_VIDEO = "not a video: by its content"
 
@@ -103,6 +103,7 @@ def test_fault_07_a_file_that_is_cut_off_is_noticed(
         probe(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx-vp9")])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_fault_07_a_stream_that_ends_before_its_time_is_noticed(

@@ -1,19 +1,23 @@
-"""Small extractors and metrics with known behaviour, for tests of the run loop."""
+"""Small extractors, networks and metrics with known behaviour."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, ExtractorInfo, FeatureBank
 from a2bench.metric import Metric, MetricInfo, Profile
-from a2bench.pictures import Frame
-from a2bench.types import Case, Measurement, Video
+from a2bench.networks.files import Weights
+from a2bench.pictures import Floats, Frame
+from a2bench.types import Case, Json, Measurement, Video
 
 
 @dataclass
@@ -189,6 +193,22 @@ class Canned:
 
     def finish(self) -> Any:
         return self.features
+
+
+@dataclass
+class Histogram:
+    """A picture's colours, 4 levels a channel, as a vector of length 1."""
+
+    params: Mapping[str, Json] = field(default_factory=lambda: {"clip": "histogram"})
+    files: tuple[Weights, ...] = ()
+    pictures: list[list[Frame]] = field(default_factory=list)
+
+    def images(self, frames: Sequence[Frame]) -> Floats:
+        self.pictures.append(list(frames))
+        bins = [np.ravel_multi_index(tuple((f // 64).reshape(-1, 3).T), (4, 4, 4)) for f in frames]
+        counts = np.array([np.bincount(b, minlength=64) for b in bins], np.float32)
+        rows: Floats = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        return rows
 
 
 NO_VIDEO = Video(path=Path(), sha256="", width=2, height=2, fps=15.0, frames=0, duration_s=0.0)

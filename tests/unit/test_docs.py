@@ -27,6 +27,7 @@ def run(block: str) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.slow
 def test_evaluate_gives_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

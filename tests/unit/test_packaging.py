@@ -6,11 +6,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.helpers import ROOT
 
 FOLDERS = ("metrics", "app", "prompts", "references", "leaderboards")
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
     config = tmp_path / "setup.cfg"
@@ -43,6 +46,7 @@ def test_links_in_the_package_lead_to_the_top_folders() -> None:
         assert (ROOT / "a2bench" / name).resolve() == (ROOT / name).resolve()
 
 
+@pytest.mark.slow
 def test_help_answers_without_the_heavy_libraries() -> None:
     code = (
         "import sys; from a2bench.cli.entry import main; main(['run', '--help']);"

@@ -7,6 +7,8 @@ from a2bench.metrics.profiles import lite, paper
 from a2bench.selfcheck import EXPECTATIONS, Expectation, expected, identity_auc, weigh
 from a2bench.suites.suite import load_suite
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_expectation_names_controls_that_exist() -> None:
     from a2bench.registry import GENERATORS

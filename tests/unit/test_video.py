@@ -252,6 +252,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
             probe(path)
 
 
+@pytest.mark.slow
 def test_a_frame_that_was_used_is_freed_at_once(tmp_path: Path) -> None:
     video = probe(write_video(tmp_path / "v.mp4", 60))
     gc.collect()

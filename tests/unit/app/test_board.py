@@ -117,6 +117,7 @@ def test_a_page_closes_only_when_all_is_answered(database: Database, rater: Rate
     assert _page(database, rater).assignment != page.assignment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said",
     [

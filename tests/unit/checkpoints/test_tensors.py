@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from a2bench.checkpoints.tensors import PUBLISHED, load_weights
 from a2bench.errors import CannotRun
 from a2bench.keys import file_sha256
+from tests.helpers.checkpoints import Payload
 
 STATE = {"layer.weight": torch.arange(6.0).reshape(2, 3), "layer.bias": torch.ones(2)}
 
@@ -66,16 +66,6 @@ def test_a_torchscript_archive_is_opened_only_if_its_sha256_is_known(tmp_path: P
 def test_only_whole_sha256_are_trusted() -> None:
     assert "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836" in PUBLISHED
     assert {len(sha256) for sha256 in PUBLISHED} == {64}
-
-
-class Payload:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.folder),)
 
 
 @pytest.mark.parametrize("kind", ["torch", "legacy", "pickle", "state", "module"])

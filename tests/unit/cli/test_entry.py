@@ -10,8 +10,9 @@ import pytest
 
 from a2bench.cli import main
 from a2bench.runs.store import RunStore
-from tests.faults.test_faults_store import command, write_suite
 from tests.helpers import ROOT
+from tests.helpers.runs import command
+from tests.helpers.suites import write_suite
 
 
 def arguments(suite: Path, store: Path, *more: str) -> list[str]:
@@ -32,6 +33,7 @@ def test_run_prints_counts_and_exits_0(
     assert "n_ok" in out
 
 
+@pytest.mark.slow
 def test_dry_run_says_what_would_run_and_makes_nothing(
     suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,6 +48,7 @@ def test_dry_run_says_what_would_run_and_makes_nothing(
     assert "would make 1 videos and 1 scores" in out
 
 
+@pytest.mark.slow
 def test_only_cached_computes_nothing_and_tells_what_is_missing(
     suite: Path, tmp_path: Path
 ) -> None:
@@ -56,6 +59,7 @@ def test_only_cached_computes_nothing_and_tells_what_is_missing(
     assert len(RunStore(store).records()) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "text"),
     [
@@ -100,6 +104,7 @@ def test_leaderboard_writes_the_file(suite: Path, tmp_path: Path, suffix: str) -
     assert "my-generator" in out.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -137,6 +142,7 @@ def test_secrets_in_arguments_and_environment_reach_no_file(
     assert not [p for p in written if b"planted-secret" in p.read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_contact_sheet_shows_references_and_frames(suite: Path, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -149,6 +155,7 @@ def test_a_contact_sheet_shows_references_and_frames(suite: Path, tmp_path: Path
         assert len(image.getcolors(maxcolors=1_000_000) or []) > 10
 
 
+@pytest.mark.slow
 def test_the_installed_command_finds_a_model_in_the_current_folder(
     suite: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +172,7 @@ def test_the_installed_command_finds_a_model_in_the_current_folder(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_leaderboard_scores_the_published_table_and_a_store(
     suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

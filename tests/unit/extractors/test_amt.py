@@ -30,6 +30,8 @@ from a2bench.video import probe
 from tests.golden.make_amt import CLIPS, PATH, frames, random_weights, summary
 from tests.helpers.makers import write_as
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
 

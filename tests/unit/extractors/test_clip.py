@@ -24,19 +24,12 @@ from a2bench.types import Case, Video
 from tests.golden import make_clip as public
 from tests.golden.make_musiq import clip as make_clip
 from tests.golden.make_viclip import layout, shapes_of
+from tests.helpers.checkpoints import CLIP_CONFIG
 from tests.helpers.makers import make_frames
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
-CONFIG = {
-    "embed_dim": public.OUTPUT,
-    "vision_cfg": {
-        "image_size": 224,
-        "layers": public.LAYERS,
-        "width": public.WIDTH,
-        "patch_size": public.PATCH_PX,
-    },
-    "text_cfg": {"width": public.WIDTH, "heads": 1, "layers": public.LAYERS},
-}
 CASE = Case(id="c", prompt="p", elements=())
 VIDEO = Video(path=Path(), sha256="", width=2, height=2, fps=8.0, frames=8, duration_s=1.0)
 
@@ -67,7 +60,7 @@ def clip(weights: Path) -> Clip:
 
 
 def small(path: Path, batch: int = 16) -> Clip:
-    return Clip(weights=LocalWeights(path=path, licence="MIT"), config=CONFIG, batch=batch)
+    return Clip(weights=LocalWeights(path=path, licence="MIT"), config=CLIP_CONFIG, batch=batch)
 
 
 def features(extractor: ClipFrames, frames: Any) -> ClipVideo:

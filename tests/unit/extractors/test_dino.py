@@ -27,28 +27,23 @@ from a2bench.pictures import Frame
 from a2bench.types import Case
 from tests.golden import make_vbench_quality as public
 from tests.golden.make_viclip import layout, shapes_of
+from tests.helpers.checkpoints import DINO_SIZES, write_dino
 from tests.helpers.fakes import NO_VIDEO
 from tests.helpers.makers import make_frames
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
-SIZES = DinoSizes(width=public.WIDTH, layers=public.LAYERS, heads=public.HEADS)
 CASE = Case(id="c", prompt="p", elements=())
-
-
-def save_weights(path: Path) -> Path:
-    """Small weights in the format of ``dino_vitbase16_pretrain.pth``."""
-    shapes = {name: tuple(shape) for name, shape in GOLDEN["shapes"].items()}
-    torch.save(public.random_weights(shapes), path)
-    return path
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_weights(tmp_path_factory.mktemp("dino") / "dino_vitbase16_pretrain.pth")
+    return write_dino(tmp_path_factory.mktemp("dino") / "dino_vitbase16_pretrain.pth")
 
 
 def small(path: Path, batch: int = 16) -> DinoFrames:
-    return DinoFrames(weights=LocalWeights(path=path, licence="L"), sizes=SIZES, batch=batch)
+    return DinoFrames(weights=LocalWeights(path=path, licence="L"), sizes=DINO_SIZES, batch=batch)
 
 
 def features(extractor: DinoFrames, frames: list[Frame]) -> Floats:

@@ -18,6 +18,8 @@ from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Element
 from tests.helpers.fakes import NO_VIDEO
 
+pytestmark = pytest.mark.slow
+
 DLIB = DlibFaces()
 
 

@@ -27,10 +27,10 @@ from a2bench.metrics.extractors.scenes.grounding import Found
 from a2bench.metrics.extractors.scenes.segmentation import Masks
 from a2bench.metrics.object_consistency import ObjectConsistency
 from a2bench.networks.files import LocalWeights, Weights
-from a2bench.pictures import Floats, Frame
+from a2bench.pictures import Frame
 from a2bench.types import Case, Element, Json, Role
 from a2bench.video import encode, probe
-from tests.helpers.fakes import NO_VIDEO, Canned, measure
+from tests.helpers.fakes import NO_VIDEO, Canned, Histogram, measure
 
 RED, GREEN, BLUE, SKIN = (230, 20, 20), (20, 200, 20), (20, 20, 220), (240, 180, 150)
 SKY, SAND = (120, 190, 250), (150, 130, 40)
@@ -86,22 +86,6 @@ class ColourSegmenter:
             colour = frame[(top + bottom) // 2, (left + right) // 2]
             mask[top:bottom, left:right] = close(frame, colour)[top:bottom, left:right]
         return masks
-
-
-@dataclass
-class Histogram:
-    """A picture's colours, 4 levels a channel, as a vector of length 1."""
-
-    params: Mapping[str, Json] = field(default_factory=lambda: {"clip": "histogram"})
-    files: tuple[Weights, ...] = ()
-    pictures: list[list[Frame]] = field(default_factory=list)
-
-    def images(self, frames: Sequence[Frame]) -> Floats:
-        self.pictures.append(list(frames))
-        bins = [np.ravel_multi_index(tuple((f // 64).reshape(-1, 3).T), (4, 4, 4)) for f in frames]
-        counts = np.array([np.bincount(b, minlength=64) for b in bins], np.float32)
-        rows: Floats = counts / np.linalg.norm(counts, axis=1, keepdims=True)
-        return rows
 
 
 def extractor(**options: str | int) -> GroundedScenes:

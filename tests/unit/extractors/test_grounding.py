@@ -18,8 +18,6 @@ from a2bench.metrics.extractors.scenes.grounded import GroundedScenes
 from a2bench.metrics.extractors.scenes.grounding import GroundingDino
 from a2bench.metrics.extractors.scenes.published_keys import (
     GROUNDING_DINO,
-    GROUNDING_DINO_UNUSED,
-    SAM,
     renamed,
     sam_sizes,
 )
@@ -36,57 +34,21 @@ from tests.golden.make_grounded import (
     SIZES,
     STEP,
     THRESHOLDS,
-    detector_config,
     picture,
-    random_weights,
-    vocabulary,
 )
-from tests.helpers.fakes import NO_VIDEO
+from tests.helpers.checkpoints import (
+    State,
+    grounded_weights,
+    hub_weights,
+    write_detector,
+    write_segmenter,
+)
+from tests.helpers.fakes import NO_VIDEO, Histogram
 from tests.helpers.makers import make_element
-from tests.unit.extractors.test_grounded_scenes import Histogram
+
+pytestmark = pytest.mark.slow
 
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
-State = dict[str, torch.Tensor]
-
-
-def weights_of(network: str) -> State:
-    return random_weights({k: tuple(v) for k, v in GOLDEN["layout"][network].items()})
-
-
-def hub_weights(network: str) -> State:
-    """The weights of the golden networks under the keys of a folder of the hub."""
-    if network == "segmenter":
-        return {k: v.contiguous() for k, v in renamed(weights_of(network), SAM).items()}
-    used = {k: v for k, v in weights_of(network).items() if not k.startswith(GROUNDING_DINO_UNUSED)}
-    # each tensor of the head is there once: the hub's files hold no tensor twice
-    return {
-        name: values.contiguous()
-        for name, values in renamed(used, GROUNDING_DINO).items()
-        if not name.startswith(("bbox_embed.1.", "model.decoder.bbox_embed"))
-    }
-
-
-def write_detector(folder: Path) -> Path:
-    """A folder of the hub with the small detector: configuration, vocabulary, weights."""
-    from safetensors.torch import save_file
-
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(detector_config()))
-    (folder / "vocab.txt").write_text("\n".join(vocabulary()))
-    (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
-    save_file(hub_weights("detector"), folder / "model.safetensors", {"format": "pt"})
-    return folder
-
-
-def write_segmenter(folder: Path) -> Path:
-    """A folder of the hub with the small segmenter."""
-    from safetensors.torch import save_file
-
-    folder.mkdir()
-    config = {"model_type": "sam", **sam_sizes(weights_of("segmenter"))}
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file(hub_weights("segmenter"), folder / "model.safetensors", {"format": "pt"})
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +61,7 @@ def detector_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same detector in the layout of ``groundingdino_swint_ogc.pth``."""
     path = tmp_path_factory.mktemp("own") / "groundingdino_swint_ogc.pth"
     unused = {"label_enc.weight": torch.zeros(3, 4), "bert.embeddings.position_ids": torch.ones(3)}
-    state = {**weights_of("detector"), **unused}
+    state = {**grounded_weights("detector"), **unused}
     torch.save({"model": {f"module.{name}": values for name, values in state.items()}}, path)
     return path
 
@@ -107,7 +69,7 @@ def detector_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def segmenter_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sam") / "sam_vit_b_01ec64.pth"
-    torch.save(weights_of("segmenter"), path)
+    torch.save(grounded_weights("segmenter"), path)
     return path
 
 
@@ -229,7 +191,7 @@ def test_one_encoding_and_one_decoding_a_frame(segmenter_file: Path) -> None:
 
 
 def test_sizes_of_segment_anything() -> None:
-    sizes = sam_sizes(weights_of("segmenter"))
+    sizes = sam_sizes(grounded_weights("segmenter"))
     assert sizes["vision_config"]["global_attn_indexes"] == [1]
     assert sizes["vision_config"]["window_size"] == 3
     assert sizes["vision_config"]["num_attention_heads"] == 2
@@ -254,7 +216,7 @@ def test_a_file_loads_whole_or_not_at_all(fault: str, folder: Path, tmp_path: Pa
         "detector": lambda: small(folder, path).network,
     }
     for name, load in networks.items():
-        torch.save(spoilt(weights_of(name), KEYS[name], fault), path)
+        torch.save(spoilt(grounded_weights(name), KEYS[name], fault), path)
         key = KEYS[name].replace("transformer", "model")
         with pytest.raises(CannotRun, match=rf"weights.pth holds other .*; {fault.format(key)}$"):
             load()
@@ -264,7 +226,7 @@ def test_a_file_loads_whole_or_not_at_all(fault: str, folder: Path, tmp_path: Pa
 def test_a_folder_loads_whole_or_not_at_all(fault: str, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    config = {"model_type": "sam", **sam_sizes(weights_of("segmenter"))}
+    config = {"model_type": "sam", **sam_sizes(grounded_weights("segmenter"))}
     (tmp_path / "config.json").write_text(json.dumps(config))
     key = KEYS["segmenter"]
     state = spoilt(hub_weights("segmenter"), key, fault)
@@ -309,7 +271,7 @@ def test_a_folder_may_hold_shared_tensors_once_or_under_each_name(
     from safetensors.torch import save_file
 
     if network == "detector":
-        state = renamed(weights_of("detector"), GROUNDING_DINO)
+        state = renamed(grounded_weights("detector"), GROUNDING_DINO)
         state = {name: values.clone() for name, values in state.items() if "pooler" not in name}
         assert set(state) == set(GOLDEN["folder"])
     else:

@@ -23,6 +23,7 @@ def references() -> dict[str, Element]:
     return {e.id: e for e in load_suite("a2bench-open").references}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("element", "imagenet_class"),
     [

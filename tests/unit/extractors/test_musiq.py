@@ -26,6 +26,8 @@ from tests.golden import make_musiq as public
 from tests.golden.make_viclip import layout, shapes_of
 from tests.helpers.makers import make_frames, write_as
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
 VIDEO = Video(path=Path(), sha256="", width=2, height=2, fps=8.0, frames=8, duration_s=1.0)

@@ -23,6 +23,8 @@ from a2bench.networks.torchvision import ensure_torchvision
 from a2bench.types import Case, Video
 from tests.golden.make_raft import ITERATIONS, PATH, SIZES, STEP, frames, random_weights, summary
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 

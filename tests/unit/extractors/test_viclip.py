@@ -12,21 +12,19 @@ import torch
 from a2bench.errors import CannotRun
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
-from a2bench.metrics.extractors.embeddings.viclip import ViClipNetwork, load_viclip
-from a2bench.metrics.extractors.embeddings.viclip_sizes import Sizes, Tower
+from a2bench.metrics.extractors.embeddings.viclip import load_viclip
+from a2bench.metrics.extractors.embeddings.viclip_sizes import Sizes
 from a2bench.metrics.extractors.embeddings.video_text import ViClip, VideoText
 from a2bench.networks.files import LocalWeights
 from a2bench.types import Case, Video
 from a2bench.video import probe
 from tests.golden import make_viclip as public
+from tests.helpers.checkpoints import VICLIP_SIZES, empty_viclip
 from tests.helpers.makers import write_video
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text())
-SMALL = Sizes(
-    vision=Tower(width=public.WIDTHS["vision"], layers=public.LAYERS, heads=public.HEADS),
-    text=Tower(width=public.WIDTHS["text"], layers=public.LAYERS, heads=public.HEADS),
-    output=public.WIDTHS["output"],
-)
 VIDEO = Video(path=Path(), sha256="", width=2, height=2, fps=8.0, frames=8, duration_s=1.0)
 
 
@@ -34,21 +32,16 @@ def case(prompt: str) -> Case:
     return Case(id="c", prompt=prompt, elements=())
 
 
-def empty(sizes: Sizes) -> ViClipNetwork:
-    with torch.device("meta"):
-        return ViClipNetwork(sizes)
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("viclip") / "small.pth"
-    torch.save({"model": public.random_weights(public.shapes_of(empty(SMALL)))}, path)
+    torch.save({"model": public.random_weights(public.shapes_of(empty_viclip(VICLIP_SIZES)))}, path)
     return path
 
 
 @pytest.fixture(scope="module")
 def viclip(weights: Path) -> ViClip:
-    return ViClip(weights=LocalWeights(path=weights), sizes=SMALL)
+    return ViClip(weights=LocalWeights(path=weights), sizes=VICLIP_SIZES)
 
 
 def features(viclip: ViClip, shape: tuple[int, int, int], prompt: str) -> VideoText:
@@ -59,7 +52,7 @@ def features(viclip: ViClip, shape: tuple[int, int, int], prompt: str) -> VideoT
 
 
 def test_the_published_size_has_the_published_keys_and_shapes() -> None:
-    layout = public.layout(public.shapes_of(empty(Sizes())))
+    layout = public.layout(public.shapes_of(empty_viclip(Sizes())))
     assert layout == GOLDEN["layout"]
     assert layout["parameters"] == 427_590_145
 
@@ -118,7 +111,7 @@ def test_only_the_first_31_tokens_of_a_long_prompt_count(viclip: ViClip) -> None
 
 
 def test_a_prompt_is_embedded_once(weights: Path) -> None:
-    viclip = ViClip(weights=LocalWeights(path=weights), sizes=SMALL)
+    viclip = ViClip(weights=LocalWeights(path=weights), sizes=VICLIP_SIZES)
     runs: list[int] = []
     viclip.network.text_encoder.register_forward_hook(lambda *_: runs.append(1))
     for prompt in ("a dog", "a cat", "a dog"):
@@ -152,7 +145,7 @@ def test_weights_of_another_layout_do_not_load(
         state[key] = value
     torch.save({"model": state}, tmp_path / "w.pth")
     with pytest.raises(CannotRun, match=key):
-        load_viclip(tmp_path / "w.pth", SMALL)
+        load_viclip(tmp_path / "w.pth", VICLIP_SIZES)
 
 
 def test_half_precision_weights_run_in_single_precision(
@@ -160,7 +153,7 @@ def test_half_precision_weights_run_in_single_precision(
 ) -> None:
     state = torch.load(weights, weights_only=True)["model"]
     torch.save({"model": {name: value.half() for name, value in state.items()}}, tmp_path / "w.pth")
-    network = load_viclip(tmp_path / "w.pth", SMALL)
+    network = load_viclip(tmp_path / "w.pth", VICLIP_SIZES)
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
     assert not any(parameter.requires_grad for parameter in network.parameters())
 

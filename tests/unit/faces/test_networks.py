@@ -35,6 +35,8 @@ from tests.golden.make_face_networks import (
     shapes_of,
 )
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
 

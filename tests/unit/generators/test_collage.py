@@ -18,6 +18,8 @@ from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Element, Role
 from a2bench.video import probe
 
+pytestmark = pytest.mark.slow
+
 SMALL = Collage(width=128, height=80, frames=9)
 RED, YELLOW, GREEN, BLUE = (200, 30, 30), (230, 220, 40), (30, 200, 60), (20, 30, 120)
 

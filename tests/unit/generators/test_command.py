@@ -18,6 +18,8 @@ from a2bench.video import probe
 from tests.helpers import ROOT
 from tests.helpers.makers import make_case
 
+pytestmark = pytest.mark.slow
+
 COPIES_REQUEST = """
 import json, sys
 request = json.load(sys.stdin)

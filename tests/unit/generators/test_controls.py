@@ -22,6 +22,8 @@ from a2bench.types import ROLES, Case, Suite
 from a2bench.video import decode, probe
 from tests.helpers.makers import make_case, make_element, make_suite
 
+pytestmark = pytest.mark.slow
+
 SIZE = {"width": 96, "height": 64, "frames": 9}
 NAMES = ["still", "swapped", "noise", "restaged", "blurred", "compressed", "stuttered"]
 

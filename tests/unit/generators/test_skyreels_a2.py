@@ -28,6 +28,8 @@ from a2bench.video import probe
 from tests.golden import make_skyreels_a2 as public
 from tests.helpers.makers import make_case, make_element
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 SIZE = (public.WIDTH, public.HEIGHT)
 SAMPLING = Sampling(steps=public.STEPS, guidance=public.GUIDANCE)

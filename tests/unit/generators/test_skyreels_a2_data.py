@@ -102,6 +102,7 @@ def test_no_reference_of_the_benchmark_is_taken_by_its_name(folder: Path, place:
     assert len(pictures.find(folder, Benchmark.read(MANIFEST))) == 3
 
 
+@pytest.mark.slow
 def test_a_download_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CannotRun, match="apt-get download tuxpaint-stamps-default failed"):

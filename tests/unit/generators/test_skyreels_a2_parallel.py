@@ -22,6 +22,8 @@ from a2bench.video import probe
 from tests.golden import make_skyreels_a2 as public
 from tests.helpers.makers import make_case
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CPU = torch.device("cpu")
 

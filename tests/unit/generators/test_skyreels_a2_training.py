@@ -29,6 +29,8 @@ from a2bench.generators.skyreels_a2.training.loop import (
 )
 from a2bench.generators.skyreels_a2.training.pictures import Picture
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 CONFIG = Path(train.__file__).parent / "configs" / "tiny.toml"
 PAPER = ("attn2", "patch_embedding", "image_embedder")

@@ -19,6 +19,8 @@ from a2bench.types import Suite
 from tests.golden import make_skyreels_a2 as public
 from tests.helpers.makers import make_case
 
+pytestmark = pytest.mark.slow
+
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 FULL = {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120}
 TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"

@@ -29,7 +29,7 @@ from tests.helpers.fakes import Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, inline, serve, verdict
 from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_suite
-from tests.unit.runs.test_loop import do
+from tests.helpers.runs import do
 
 FACE = "judge_face_consistency"
 
@@ -39,6 +39,7 @@ def written(path: Path, *lines: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_one_request_a_video_gives_all_scores_and_the_second_run_makes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_large_media_go_by_the_files_api_and_are_removed(
     assert service.files == {}
 
 
+@pytest.mark.slow
 def test_an_uploaded_video_is_waited_for_and_removed_even_if_it_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +110,7 @@ def test_an_uploaded_video_is_waited_for_and_removed_even_if_it_cannot_be_read(
     assert "cannot read the uploaded video; try --judge-frames" in str(second.error)
 
 
+@pytest.mark.slow
 def test_a_changed_byte_or_word_is_a_miss_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +144,7 @@ def _reworded(judged: Any) -> Any:
     return (replace(first, question=first.question + " Really?"), *others)
 
 
+@pytest.mark.slow
 def test_what_was_paid_once_is_not_asked_again_in_another_profile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +205,7 @@ def test_an_openai_endpoint_that_redirects_gets_no_key_elsewhere(
     assert {r.error for r in records if r.metric == FACE} == {"HTTP 302:"}
 
 
+@pytest.mark.slow
 def test_workers_keep_one_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 3)
     with gemini_service(monkeypatch) as service:

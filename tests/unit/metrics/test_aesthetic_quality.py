@@ -23,8 +23,10 @@ from a2bench.types import Case, Measurement, Video
 from a2bench.video import probe
 from tests.golden import make_clip as public
 from tests.golden.make_musiq import clip as make_clip
+from tests.helpers.checkpoints import CLIP_CONFIG
 from tests.helpers.makers import write_as, write_video
-from tests.unit.extractors.test_clip import CONFIG
+
+pytestmark = pytest.mark.slow
 
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
@@ -54,7 +56,7 @@ def metric(tmp_path_factory: pytest.TempPathFactory) -> AestheticQuality:
     shapes = {name: tuple(shape) for name, shape in GOLDEN["shapes"].items()}
     torch.save(public.random_weights(shapes), folder / "clip.pt")
     torch.save(public.head_weights(), folder / "head.pth")
-    clip = Clip(weights=LocalWeights(path=folder / "clip.pt"), config=CONFIG)
+    clip = Clip(weights=LocalWeights(path=folder / "clip.pt"), config=CLIP_CONFIG)
     return AestheticQuality(clip=ClipFrames(clip=clip, head=LocalWeights(path=folder / "head.pth")))
 
 

@@ -125,6 +125,7 @@ def test_faces_of_other_frames_are_refused() -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_right_background_beats_a_wrong_one_and_noise(tmp_path: Path) -> None:
     metric = BackgroundConsistency(scenes=LITE, faces=DLIB)
     case, other = mini().cases[1], mini().cases[2]

@@ -19,9 +19,11 @@ from a2bench.networks.files import LocalWeights
 from a2bench.types import Case
 from a2bench.video import probe
 from tests.golden import make_clip as public
+from tests.helpers.checkpoints import CLIP_CONFIG
 from tests.helpers.fakes import Canned, measure
 from tests.helpers.makers import make_frames, write_as
-from tests.unit.extractors.test_clip import CONFIG
+
+pytestmark = pytest.mark.slow
 
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="A woman walks her dog.", elements=())
@@ -31,7 +33,7 @@ CASE = Case(id="c", prompt="A woman walks her dog.", elements=())
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     path = tmp_path_factory.mktemp("clip") / "clip.pt"
     torch.save(public.random_weights(GOLDEN["shapes"]), path)
-    return Clip(variant="ViT-B-32", weights=LocalWeights(path=path), config=CONFIG)
+    return Clip(variant="ViT-B-32", weights=LocalWeights(path=path), config=CLIP_CONFIG)
 
 
 def test_the_value_is_the_mean_cosine_of_rgb_frames_and_prompt(clip: Clip, tmp_path: Path) -> None:

@@ -30,11 +30,14 @@ from a2bench.pictures import Frame, over_white, read_rgba
 from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Measurement, Video
 from a2bench.video import encode, probe
-from tests.faults.test_faults_store import command, write_suite
 from tests.golden import make_fid as public
 from tests.golden.make_viclip import layout, shapes_of
 from tests.helpers.fakes import Level
 from tests.helpers.makers import write_video
+from tests.helpers.runs import command
+from tests.helpers.suites import write_suite
+
+pytestmark = pytest.mark.slow
 
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 

@@ -9,9 +9,9 @@ from a2bench.errors import NotApplicable
 from a2bench.metrics.extractors.faces import Face, FaceFrame, Faces
 from a2bench.metrics.face_resemblance import FaceResemblance
 from a2bench.types import Measurement
+from tests.helpers.faces import faces
 from tests.helpers.fakes import Canned, measure
 from tests.helpers.makers import make_case
-from tests.unit.metrics.test_id_consistency import faces
 
 
 def score(tmp_path: Path, given: Faces, missing: Any = "zero") -> Measurement:

@@ -6,28 +6,12 @@ from typing import Any
 import pytest
 
 from a2bench.errors import NotApplicable
-from a2bench.metrics.extractors.faces import Face, FaceFrame, Faces
+from a2bench.metrics.extractors.faces import Faces
 from a2bench.metrics.id_consistency import IdConsistency
 from a2bench.types import Measurement
+from tests.helpers.faces import faces
 from tests.helpers.fakes import Canned, measure
 from tests.helpers.makers import make_case
-
-Frames = list[list[tuple[float, ...]]]
-
-
-def faces(frames: Frames, characters: int = 1, faceless: tuple[str, ...] = ()) -> Faces:
-    """Faces given as the similarities of each face of each frame to each character."""
-    return Faces(
-        frames=tuple(
-            FaceFrame(
-                index=10 * i,
-                faces=tuple(Face(box=(0, 0, 9, 9), score=1.0, similarities=s) for s in frame),
-            )
-            for i, frame in enumerate(frames)
-        ),
-        characters=characters,
-        faceless=faceless,
-    )
 
 
 def score(tmp_path: Path, given: Faces, missing: Any = "zero") -> Measurement:

@@ -50,6 +50,7 @@ def noisy(frame: Frame) -> Frame:
     return np.clip(frame + noise, 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [blurred, compressed, noisy])
 @pytest.mark.parametrize("path", BACKGROUNDS[::3], ids=lambda path: path.stem)
 def test_a_clean_photograph_beats_a_spoiled_one(

@@ -27,6 +27,8 @@ from a2bench.types import Case, Json, Measurement, Video
 from a2bench.video import probe
 from tests.helpers.makers import write_as
 
+pytestmark = pytest.mark.slow
+
 CASE = Case(id="c", prompt="p", elements=())
 SIZE = (160, 120)
 

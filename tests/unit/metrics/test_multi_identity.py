@@ -10,9 +10,9 @@ from a2bench.metrics.extractors.faces import Faces
 from a2bench.metrics.id_consistency import IdConsistency
 from a2bench.metrics.multi_identity import MultiIdentity
 from a2bench.types import Measurement
+from tests.helpers.faces import faces
 from tests.helpers.fakes import Canned, measure
 from tests.helpers.makers import make_case
-from tests.unit.metrics.test_id_consistency import faces
 
 
 def score(tmp_path: Path, given: Faces, missing: Any = "zero") -> Measurement:

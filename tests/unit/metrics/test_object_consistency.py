@@ -22,6 +22,8 @@ from a2bench.types import Case, Element, Measurement, Suite
 from tests.helpers.fakes import NO_VIDEO, Canned, measure
 from tests.helpers.makers import make_case, make_element
 
+pytestmark = pytest.mark.slow
+
 LITE = Lite0Scenes()
 Rows = list[list[float | None]]
 

@@ -65,6 +65,7 @@ def test_a_worker_process_builds_the_same_metrics_and_receives_no_network() -> N
     ]
 
 
+@pytest.mark.slow
 def test_listing_the_metrics_loads_no_network() -> None:
     code = (
         "import sys; from a2bench.registry import build_profile; build_profile('lite'); "

@@ -33,10 +33,11 @@ from a2bench.types import Case
 from a2bench.video import probe
 from tests.golden import make_clip
 from tests.golden import make_vbench_quality as public
+from tests.helpers.checkpoints import CLIP_CONFIG, DINO_SIZES, write_dino
 from tests.helpers.fakes import NO_VIDEO, Canned, measure
 from tests.helpers.makers import write_as
-from tests.unit.extractors.test_clip import CONFIG
-from tests.unit.extractors.test_dino import SIZES, save_weights
+
+pytestmark = pytest.mark.slow
 
 GOLDEN: dict[str, Any] = json.loads(public.PATH.read_text(encoding="utf-8"))
 CASE = Case(id="c", prompt="p", elements=())
@@ -48,10 +49,12 @@ def dimensions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Metric, ...]:
     folder = tmp_path_factory.mktemp("vbench")
     shapes = json.loads(make_clip.PATH.read_text(encoding="utf-8"))["shapes"]
     torch.save(make_clip.random_weights(shapes), folder / "clip.pt")
-    clip = Clip(variant="ViT-B-32", weights=LocalWeights(path=folder / "clip.pt"), config=CONFIG)
-    dino = LocalWeights(path=save_weights(folder / "dino.pth"))
+    clip = Clip(
+        variant="ViT-B-32", weights=LocalWeights(path=folder / "clip.pt"), config=CLIP_CONFIG
+    )
+    dino = LocalWeights(path=write_dino(folder / "dino.pth"))
     return (
-        FrameConsistency(of="subject", frames=DinoFrames(weights=dino, sizes=SIZES)),
+        FrameConsistency(of="subject", frames=DinoFrames(weights=dino, sizes=DINO_SIZES)),
         FrameConsistency(of="background", frames=ClipFrames(clip=clip)),
         TemporalFlickering(frames=FrameDifferences()),
     )

@@ -23,6 +23,8 @@ from a2bench.ratings.table import ALL, Answer, Rating, read, to_csv
 from a2bench.types import VideoId
 from tests.helpers.study_raters import CRITERIA, Study, simulate
 
+pytestmark = pytest.mark.slow
+
 FACE = CRITERIA[0]
 
 

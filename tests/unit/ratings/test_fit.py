@@ -39,34 +39,11 @@ from a2bench.runs.store import RunStore
 from a2bench.types import VideoId
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
+from tests.helpers.planted import WEIGHTS, planted
+from tests.helpers.runs import ask, do
 from tests.helpers.study_raters import CRITERIA, Floats, simulate
-from tests.unit.runs.test_loop import ask, do
 
-WEIGHTS = (0.5, 0.3, 0.15, 0.05)
 ORIGIN = Origin(date="2026-01-02", raters=9, ratings=99, left_out=("r1",), profile="lite")
-
-
-def planted(
-    weights: tuple[float, ...] = WEIGHTS, *, seed: int = 0, cases: int = 60, noise: float = 0.35
-) -> Samples:
-    """Four models; metrics of unlike mean and spread, the first with the least of both."""
-    random, k = np.random.default_rng(seed), len(weights)
-    spread, middle = np.linspace(0.05, 0.2, k), np.linspace(0.8, 0.4, k)
-    level = random.normal(0, 1, (4, k))
-    videos = tuple(
-        VideoId(f"c{case:03d}", f"m{model}", 0) for case in range(cases) for model in range(4)
-    )
-    hard = np.repeat(random.normal(0, 0.5, cases), 4)[:, None]
-    own = 0.5 * np.tile(level, (cases, 1)) + 0.7 * random.normal(0, 1, (cases * 4, k))
-    values = middle + spread * (own + 0.4 * hard)
-    target = 1 + 5 * values @ np.array(weights) + random.normal(0, noise, len(values))
-    return Samples(
-        metrics=tuple(f"x{i}" for i in range(k)),
-        bounds={"x0": (0.5, 1.0)},
-        videos=videos,
-        values=values,
-        target=target,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +88,7 @@ def test_shrinkage_slides_from_the_free_fit_to_equal_weights() -> None:
     assert apart[-2] < 0.001
 
 
+@pytest.mark.slow
 def test_planted_weights_lie_within_their_intervals() -> None:
     inside = []
     for seed in range(5):
@@ -146,6 +124,7 @@ def rated_by_people(seed: int) -> tuple[Samples, float | None]:
     return replace(samples, target=np.array([rated[video] for video in videos])), ceiling(kept)
 
 
+@pytest.mark.slow
 def test_planted_weights_lie_within_the_intervals_that_simulated_raters_give() -> None:
     inside = []
     for seed in range(16):
@@ -154,6 +133,7 @@ def test_planted_weights_lie_within_the_intervals_that_simulated_raters_give() -
     assert sum(inside) / len(inside) >= 0.88  # of 95 %, four weights a study
 
 
+@pytest.mark.slow
 def test_simulated_raters_show_that_planted_weights_beat_equal_ones() -> None:
     samples, ideal = rated_by_people(1)
     found = validate(samples, ceiling=ideal)
@@ -165,6 +145,7 @@ def test_simulated_raters_show_that_planted_weights_beat_equal_ones() -> None:
     assert 0.7 < fitted < found.ceiling + 0.02
 
 
+@pytest.mark.slow
 def test_weights_that_are_equal_are_not_said_to_beat_equal_ones() -> None:
     for seed in range(3):
         result = validate(planted((0.25,) * 4, seed=seed))
@@ -172,6 +153,7 @@ def test_weights_that_are_equal_are_not_said_to_beat_equal_ones() -> None:
         assert result.fit.weights == pytest.approx([0.25] * 4, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_judge_that_knows_better_is_told_beside_them() -> None:
     samples = planted(cases=20)
     judged = validate(replace(samples, judge=samples.target * 2))
@@ -273,6 +255,7 @@ def test_the_file_is_a_recipe_with_its_figures(tmp_path: Path, found: Validated)
     assert read.fit["raters_left_out"] == ["r1"]
 
 
+@pytest.mark.slow
 def test_where_they_are_not_better_the_file_holds_equal_weights_and_says_why() -> None:
     samples = planted((0.25,) * 4)
     recipe = parse(to_toml(fitted_recipe(samples, validate(samples), ORIGIN)))
@@ -321,6 +304,7 @@ def test_ratings_meet_the_measured_videos(tmp_path: Path) -> None:
         validate(samples)
 
 
+@pytest.mark.slow
 def test_the_command_fits_writes_and_the_leaderboard_takes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,11 +14,11 @@ from a2bench.metrics.judge import scores as judge
 from a2bench.ratings.judge_agreement import Rated, agreements, read_ratings
 from a2bench.runs.store import RunStore
 from a2bench.types import Status, VideoId
-from tests.faults.test_faults_store import write_suite
 from tests.helpers.judge_server import verdict
 from tests.helpers.judges import SILENT, ask, gemini_service, judge_metrics
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import do
+from tests.helpers.runs import do
+from tests.helpers.suites import write_suite
 
 FACE = "face_consistency"
 HEADER = "model,case,criterion,score,rater\n"
@@ -78,6 +78,7 @@ def judge_three(folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -
     return store
 
 
+@pytest.mark.slow
 def test_the_command_compares_a_store_with_ratings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_command_compares_a_store_with_ratings(
         run("agreement", str(store.root), "--ratings", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_two_judged_scores_of_one_video_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +116,7 @@ def test_two_judged_scores_of_one_video_are_refused(
         run("agreement", str(store.root), "--ratings", str(ratings))
 
 
+@pytest.mark.slow
 def test_costs_are_told_and_answers_exported_for_a_recorded_judge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +135,7 @@ def test_costs_are_told_and_answers_exported_for_a_recorded_judge(
         run("costs", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_probe_tells_what_text_in_the_video_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def test_icc_is_none_where_votes_cannot_tell_raters_from_videos(raters: list[lis
     assert icc2k(scores) is None
 
 
+@pytest.mark.slow
 def test_reliabilities_have_a_line_a_criterion_and_intervals_that_hold_the_values() -> None:
     found = reliabilities(simulate(cases=20, clickers=0).ratings)
     assert [one.criterion for one in found] == [*sorted(CRITERIA), ALL]
@@ -137,6 +138,7 @@ def test_full_agreement_is_1_and_chance_about_0() -> None:
     assert all(value is not None and abs(value) < 0.1 for value in found)
 
 
+@pytest.mark.slow
 def test_split_halves_tell_how_far_the_mean_of_the_raters_is_from_the_truth() -> None:
     found = []
     for seed in range(20):

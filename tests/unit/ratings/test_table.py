@@ -83,6 +83,7 @@ def test_every_fault_of_a_table_is_named_by_line(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.slow
 def test_random_clickers_are_found_and_no_one_else() -> None:
     for seed in range(5):
         study = simulate(seed=seed)
@@ -138,6 +139,7 @@ def test_the_mean_is_over_cases_and_answers_are_counted() -> None:
     assert (found[0].cases, found[0].videos) == (2, 4)
 
 
+@pytest.mark.slow
 def test_models_far_apart_differ_and_equal_ones_do_not(study: Study) -> None:
     found = {(d.criterion, d.first, d.second): d for d in differences(study.ratings)}
     assert len(found) == 4 * 6

@@ -16,7 +16,7 @@ from a2bench.runs.store import RunStore
 from tests.helpers import ROOT
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 LEADERBOARDS = ROOT / "leaderboards"
 

@@ -11,7 +11,7 @@ from a2bench.stats import bootstrap_mean
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 
 def test_a_row_holds_mean_interval_counts_and_versions(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from a2bench.results.table import lines_of, read_table
 from a2bench.runs.store import RunStore
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
-from tests.unit.runs.test_loop import ask, do
+from tests.helpers.runs import ask, do
 
 TABLE_1 = Path("leaderboards/skyreels-a2-table-1.csv")
 LEVEL = """

@@ -10,34 +10,12 @@ from a2bench.errors import CannotRun
 from a2bench.features import ExtractorInfo
 from a2bench.metric import Metric
 from a2bench.results.leaderboard import collect, to_csv
-from a2bench.runs.executors import Serial
-from a2bench.runs.loop import Outcome, Policy, perform, plan
-from a2bench.runs.request import Request
-from a2bench.runs.store import Record, RunStore
-from a2bench.types import Status, Suite
+from a2bench.runs.loop import Policy, plan
+from a2bench.runs.store import RunStore
+from a2bench.types import Status
 from tests.helpers.fakes import Level, Levels, Misbehaves, ReadsBroken
-from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
-
-
-def ask(
-    suite: Suite, *metrics: Metric, generator: Any = None, seeds: tuple[int, ...] = (0,)
-) -> Request:
-    return Request(
-        suite=suite,
-        cases=suite.cases,
-        generator=generator or MyGenerator(),
-        metrics=metrics or (Level(),),
-        profile="test",
-        seeds=seeds,
-    )
-
-
-def do(request: Request, store: RunStore, policy: Policy = Policy.ONLY_MISSING) -> list[Record]:
-    seen: list[Outcome] = []
-    work = plan(request, store.records() if store.exists() else {}, policy)
-    perform(request, work.jobs, store, Serial(), watch=seen.append)
-    return [record for outcome in seen for record in outcome.records]
+from tests.helpers.runs import ask, do
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,27 +10,9 @@ from typing import Literal
 import pytest
 
 from a2bench.errors import StoreError
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
-
-
-def record(key: str = "k", *, revision: int = 1, value: float | None = 0.5) -> Record:
-    return Record(
-        kind="score",
-        key=key,
-        model="m",
-        case_id="c",
-        case_key="ck",
-        seed=0,
-        status=Status.OK if value is not None else Status.FAILED,
-        metric="level",
-        profile="test",
-        video_sha256="ab",
-        value=value,
-        detail={"x": [1, None, "ü"]},
-        error=None if value is not None else "broke",
-        revision=revision,
-    )
+from tests.helpers.runs import record
 
 
 def test_records_round_trip_with_full_precision(tmp_path: Path) -> None:
@@ -84,6 +66,7 @@ def test_manifests_keep_the_order_of_runs_and_repeat_in_place(tmp_path: Path) ->
     assert [m["request"]["n"] for m in store.manifests()] == [2, 1]
 
 
+@pytest.mark.slow
 def test_sweep_removes_only_what_dead_processes_left(tmp_path: Path) -> None:
     store = RunStore(tmp_path).create()
     with store.staging() as mine:

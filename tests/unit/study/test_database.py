@@ -18,8 +18,9 @@ from a2bench.study.database import Database
 from a2bench.study.folder import DESIGN, open_study
 from a2bench.study.migrations import NEWEST, migrate
 from a2bench.study.tables import metadata
-from a2bench.study.votes import Forbidden, Page, Rater, Vote
+from a2bench.study.votes import Forbidden, Vote
 from tests.helpers.study_designs import CRITERIA, make_design
+from tests.helpers.study_pages import answer, rate, someone
 
 
 @dataclass
@@ -46,25 +47,7 @@ def database(study_url: str, clock: Clock) -> Iterator[Database]:
     made.close()
 
 
-def someone(database: Database) -> Rater:
-    return database.rater(database.join(database.invite(1)[0]))
-
-
-def answer(database: Database, rater: Rater, page: Page, score: int = 3) -> None:
-    for criterion in page.item.criteria:
-        for slot in range(len(page.order)):
-            database.save(rater, page.assignment, Vote(criterion=criterion, slot=slot, score=score))
-
-
-def rate(database: Database, rater: Rater, score: int = 3) -> Page | None:
-    """Answers the rater's next page and closes it."""
-    page = database.page(rater)
-    if page is not None:
-        answer(database, rater, page, score)
-        database.finish(rater, page.assignment)
-    return page
-
-
+@pytest.mark.slow
 def test_a_study_from_the_first_invitation_to_the_export(
     database: Database, clock: Clock, tmp_path: Path
 ) -> None:
@@ -130,6 +113,7 @@ def test_a_new_answer_is_a_revision_and_the_same_one_is_not(database: Database) 
         database.finish(rater, page.assignment)
 
 
+@pytest.mark.slow
 def test_a_seat_that_is_not_used_is_given_away_and_nothing_said_is_lost(
     database: Database, clock: Clock
 ) -> None:
@@ -194,6 +178,7 @@ def test_leases_are_counted_while_they_last(database: Database, clock: Clock) ->
     assert sum(item.open for item in records.progress(database).items) == 0
 
 
+@pytest.mark.slow
 def test_withdrawal_deletes_all_of_a_rater_and_frees_the_seats(database: Database) -> None:
     code = database.join(database.invite(1)[0])
     rater, other = database.rater(code), someone(database)

@@ -28,6 +28,7 @@ def test_a_williams_design_is_balanced_in_places_and_neighbours(n: int) -> None:
     assert len(neighbours) == n * (n - 1) and len(set(neighbours.values())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", range(2, 21))
 @pytest.mark.parametrize("k", [2, 3, 4])
 def test_every_two_models_meet_about_equally_often(n: int, k: int) -> None:
@@ -75,6 +76,7 @@ def through(design: Design, number: int) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_training_comes_first_and_checks_hide_among_ten_pages() -> None:
     design = make_design(cases=30, pages=30)
     places: dict[Kind, set[int]] = {Kind.GOLD: set(), Kind.TRAP: set()}

@@ -26,6 +26,7 @@ from a2bench.study.selection import choose
 from a2bench.types import Role, Status, Suite
 from a2bench.video import decode, probe
 from tests.helpers.makers import make_case, make_suite, write_video
+from tests.helpers.study_pages import rate
 
 OURS = tuple(c for c in criteria() if c.set == "a2bench")
 
@@ -115,6 +116,7 @@ def test_a_study_shows_every_model_of_every_case_under_random_names(
     assert {p.name for p in tmp_path.iterdir()} == {"suite", "study", *"abcd"}
 
 
+@pytest.mark.slow
 def test_a_clip_is_the_copy_of_its_own_video(tmp_path: Path, suite: Suite) -> None:
     design = made(tmp_path, suite, make_stores(tmp_path, suite))
     for item in design.of(Kind.RATED):
@@ -147,6 +149,7 @@ def test_the_known_answers_belong_to_the_clips(tmp_path: Path, suite: Suite) -> 
             assert not item.expected
 
 
+@pytest.mark.slow
 def test_a_trap_looks_like_the_rest_at_first(tmp_path: Path, suite: Suite) -> None:
     sizes = (400, 240)
     stores = [make_store(tmp_path / m, m, suite, size=sizes) for m in "ab"]
@@ -302,6 +305,7 @@ def test_a_database_that_is_taken_stops_it(tmp_path: Path, suite: Suite, study_u
     assert not (tmp_path / "second").exists()
 
 
+@pytest.mark.slow
 def test_the_commands_of_a_study(
     tmp_path: Path,
     suite: Suite,
@@ -330,8 +334,6 @@ def test_the_commands_of_a_study(
     with Database(study_url) as database:
         assert database.is_admin(admin)
         code = database.join(links[0].partition("=")[2])
-        from tests.unit.study.test_database import rate
-
         while rate(database, database.rater(code)):
             pass
     assert main(["study", "status", str(folder)]) == 0

@@ -1,0 +1,68 @@
+"""Requests, runs and records of the small cases and metrics."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from a2bench.metric import Metric
+from a2bench.results.leaderboard import collect, to_csv
+from a2bench.runs.executors import Serial
+from a2bench.runs.loop import Outcome, Policy, perform, plan
+from a2bench.runs.request import Request
+from a2bench.runs.store import Record, RunStore
+from a2bench.types import Status, Suite
+from tests.helpers.fakes import Level
+from tests.helpers.generators import MyGenerator
+
+
+def ask(
+    suite: Suite, *metrics: Metric, generator: Any = None, seeds: tuple[int, ...] = (0,)
+) -> Request:
+    return Request(
+        suite=suite,
+        cases=suite.cases,
+        generator=generator or MyGenerator(),
+        metrics=metrics or (Level(),),
+        profile="test",
+        seeds=seeds,
+    )
+
+
+def do(request: Request, store: RunStore, policy: Policy = Policy.ONLY_MISSING) -> list[Record]:
+    seen: list[Outcome] = []
+    work = plan(request, store.records() if store.exists() else {}, policy)
+    perform(request, work.jobs, store, Serial(), watch=seen.append)
+    return [record for outcome in seen for record in outcome.records]
+
+
+def command(suite: Path, store: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "a2bench", "run", "--model", "tests.helpers.generators:MyGenerator",
+        "--suite", str(suite), "--store", str(store), "--profile", "tests.helpers.fakes:profile",
+        *more,
+    ]  # fmt: skip
+
+
+def csv_of(store: Path) -> str:
+    return to_csv(collect([RunStore(store)]))
+
+
+def record(key: str = "k", *, revision: int = 1, value: float | None = 0.5) -> Record:
+    return Record(
+        kind="score",
+        key=key,
+        model="m",
+        case_id="c",
+        case_key="ck",
+        seed=0,
+        status=Status.OK if value is not None else Status.FAILED,
+        metric="level",
+        profile="test",
+        video_sha256="ab",
+        value=value,
+        detail={"x": [1, None, "ü"]},
+        error=None if value is not None else "broke",
+        revision=revision,
+    )

@@ -1,0 +1,174 @@
+"""The record reader: what was written is read, and what cannot be read is named."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from a2bench.errors import StoreError
+from a2bench.keys import canonical_json
+from a2bench.runs.store import Record, RunStore
+from a2bench.types import Status
+from tests.helpers.properties import ANY_TEXT, JSON, deterministic
+from tests.helpers.runs import record
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+RECORDS = st.builds(
+    Record,
+    kind=st.sampled_from(["video", "score"]),
+    key=ANY_TEXT,
+    model=ANY_TEXT,
+    case_id=ANY_TEXT,
+    case_key=ANY_TEXT,
+    seed=st.integers(0, 2**64),
+    status=st.sampled_from(Status),
+    metric=ANY_TEXT,
+    profile=ANY_TEXT,
+    video_sha256=ANY_TEXT,
+    value=st.one_of(st.none(), FINITE),
+    detail=st.dictionaries(ANY_TEXT, JSON, max_size=3),
+    error=st.one_of(st.none(), ANY_TEXT),
+    licence=ANY_TEXT,
+    seconds=FINITE,
+    revision=st.integers(0, 9),
+)
+SOME = st.lists(RECORDS, min_size=1, max_size=5, unique_by=lambda r: r.key)
+FIELDS = [field.name for field in fields(Record)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _unforced() -> Iterator[None]:
+    """Nothing is forced to the disk: there are hundreds of records."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("a2bench.runs.store.os.fsync", lambda descriptor: None)
+        yield
+
+
+def filled(folder: Path, records: list[Record]) -> tuple[RunStore, Path]:
+    """A new store, and its file of records."""
+    store = RunStore(folder / uuid.uuid4().hex).create()
+    writer = store.writer()
+    for one in records:
+        writer.append(one)
+    (path,) = (store.root / "records").iterdir()
+    return store, path
+
+
+def unstamped(store: RunStore) -> list[Record]:
+    return [replace(one, written_at="") for one in store.records().values()]
+
+
+@deterministic
+@given(records=SOME)
+def test_records_are_read_as_they_were_written(tmp_path: Path, records: list[Record]) -> None:
+    store, _ = filled(tmp_path, records)
+    assert unstamped(store) == records
+
+
+@deterministic
+@given(records=st.lists(RECORDS.map(lambda r: replace(r, key="k")), min_size=1, max_size=5))
+def test_of_one_key_the_highest_rank_is_read(tmp_path: Path, records: list[Record]) -> None:
+    (read,) = filled(tmp_path, records)[0].records().values()
+    assert read.rank == max(one.rank for one in records)
+
+
+@deterministic
+@given(records=SOME, data=st.data())
+def test_a_file_cut_at_any_byte_is_read_up_to_the_last_whole_line(
+    tmp_path: Path, records: list[Record], data: st.DataObject
+) -> None:
+    store, path = filled(tmp_path, records)
+    whole = path.read_bytes()
+    cut = whole[: data.draw(st.integers(0, len(whole)))]
+    path.write_bytes(cut)
+    assert unstamped(store) == records[: cut.count(b"\n")]
+
+
+def nested(start: bytes) -> bytes:
+    """So deep that a parser gives up."""
+    return start * 100_000
+
+
+GARBAGE = st.one_of(
+    st.binary(max_size=30).filter(lambda line: b"\n" not in line),
+    JSON.map(lambda value: canonical_json(value).encode("utf-8", "surrogatepass")),
+)
+
+
+@deterministic
+@given(garbage=GARBAGE, at=st.integers(0, 2))
+@example(garbage=b"[]", at=0)
+@example(garbage=b'["schema"]', at=1)
+@example(garbage=b"9" * 5000, at=2)
+@example(garbage=nested(b"["), at=1)
+@example(garbage=nested(b'{"schema":'), at=1)
+def test_a_line_that_is_no_record_is_named(tmp_path: Path, garbage: bytes, at: int) -> None:
+    store, path = filled(tmp_path, [record(name) for name in "abc"])
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([*lines[:at], garbage, *lines[at:]]))
+    with pytest.raises(StoreError, match=re.escape(f"{path}:{at + 1}: ")):
+        store.records()
+
+
+@deterministic
+@given(name=st.sampled_from(["schema", *FIELDS]), value=JSON, at=st.integers(0, 2))
+@example(name="key", value=[], at=0)
+@example(name="key", value=None, at=1)
+@example(name="revision", value="1", at=1)
+@example(name="revision", value=None, at=1)
+@example(name="revision", value=-1, at=1)
+@example(name="value", value=float("nan"), at=1)
+@example(name="value", value=float("inf"), at=1)
+def test_a_field_of_any_value_is_read_or_named(
+    tmp_path: Path, name: str, value: Any, at: int
+) -> None:
+    store, path = filled(tmp_path, [record("one")] * 3)
+    lines = path.read_bytes().splitlines()
+    row = {**json.loads(lines[at]), name: value}
+    lines[at] = json.dumps(row).encode()
+    path.write_bytes(b"\n".join([*lines, b""]))
+    read_or_named(store, path, at + 1)
+
+
+@deterministic
+@given(name=st.sampled_from(["schema", *FIELDS]))
+def test_a_record_that_lacks_a_field_is_named(tmp_path: Path, name: str) -> None:
+    store, path = filled(tmp_path, [record("a"), record("b")])
+    first, second = path.read_bytes().splitlines()
+    row = json.loads(second)
+    del row[name]
+    path.write_bytes(b"\n".join([first, json.dumps(row).encode(), b""]))
+    if name == "licence":  # older records have none
+        assert list(store.records()) == ["a", "b"]
+        return
+    with pytest.raises(StoreError, match=re.escape(f"{path}:2: damaged record: '{name}'")):
+        store.records()
+
+
+@deterministic
+@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_a_changed_byte_is_read_or_named(tmp_path: Path, place: float, flip: int) -> None:
+    store, path = filled(tmp_path, [record(name) for name in "abc"])
+    damaged = bytearray(path.read_bytes())
+    at = int(place * len(damaged))
+    line = 1 + damaged[:at].count(b"\n")
+    damaged[at] ^= flip
+    path.write_bytes(damaged)
+    read_or_named(store, path, line)
+
+
+def read_or_named(store: RunStore, path: Path, line: int) -> None:
+    """Records, or the one error that names the line."""
+    try:
+        assert all(isinstance(one, Record) for one in store.records().values())
+    except StoreError as error:
+        assert str(error).startswith(f"{path}:{line}: ")
