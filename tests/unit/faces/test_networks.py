@@ -133,8 +133,9 @@ def test_crops_are_facexlibs(facexlib: DetectedFaces, monkeypatch: pytest.Monkey
     facexlib.recogniser.vectors(picture(), points)
     levels = np.concatenate([(x.numpy() + 1) * 127.5 for x in read]).transpose(0, 2, 3, 1)
     apart_by = np.abs(np.rint(levels[:, ::STEP, ::STEP]) - GOLDEN["crops"])
-    # OpenCV's warp on another instruction set, and a transform whose last bits differ, turn the
-    # rounding of 28 of a crop's 37,632 numbers at most (measured), never by more than a level.
+    # The warp's arithmetic differs by processor, and a number beside a half may be rounded the
+    # other way. Measured: none of these crops differs without AVX2 or any SIMD; landmarks moved by
+    # 5e-5 px, far more than the transform's last bits, turn 28 of a crop's 37,632, by one level.
     assert apart_by.max() <= 1 and np.mean(apart_by > 0) <= 0.005
 
 
@@ -148,10 +149,10 @@ def test_embeddings_of_the_same_pixels_are_facexlibs(facexlib: DetectedFaces) ->
 def test_embeddings_are_facexlibs(facexlib: DetectedFaces) -> None:
     faces = [face.points for face in facexlib.detector.detect(picture())]
     got = facexlib.recogniser.embed(picture(), faces[: len(GOLDEN["embeddings"])])
-    # Landmarks that differ by 1e-5 px (float32 sums in another order) and OpenCV's warp turn the
-    # rounding of some numbers of a crop by a level: 28 moved an embedding by 5.7e-4 of the largest,
-    # 100 taken at random by 2.6e-3 (measured). Channels swapped move it by 0.2 to 0.4, a shift of
-    # one pixel by up to 0.07.
+    # The detector's float32 sums in another order move landmarks by up to 5e-5 px, which turns the
+    # rounding of some numbers of a crop by a level. Measured, of the largest: 3.1e-4 with AVX2,
+    # 4.5e-4 without SIMD; 28 numbers turned, 5.7e-4. Channels swapped move all by 0.2 to 0.4, a
+    # shift of one pixel the worst by 0.07.
     assert close(got[:, :DIMENSIONS], GOLDEN["embeddings"], 2e-3)
     assert np.linalg.norm(got, axis=1) == pytest.approx(1)
 
