@@ -30,10 +30,11 @@ lint: $(VENV)/installed-dev
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-dev system ## seconds a video for decoding, features and each metric; RAFT beside its peer; raters at once
+bench: $(VENV)/installed-dev system ## seconds a video for decoding, features and each metric; RAFT beside its peer; raters at once; 500 videos by chance
 	$(BIN)/python -m benchmarks.run_loop
 	$(BIN)/python -m benchmarks.raft
 	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.videos
 
 $(VENV)/installed: pyproject.toml requirements-cpu.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)

@@ -3,19 +3,19 @@
 A2BenchError
 ├── UsageError             the request cannot be right (exit code 1)
 │   ├── UnknownName        no such generator, metric or suite; suggests the nearest
-│   └── Forbidden          what a rater may not do: another's page, a score of 6 (study/pages)
+│   └── Forbidden          what a rater may not do: another's page, a score of 6 (study/votes)
 ├── CannotRun              the request is right but this machine or store cannot serve it (exit 3)
 │   ├── SuiteError         faults in a suite, all of them, with file, line and field
 │   ├── VideosError        faults in a folder of videos, all of them
 │   └── StoreError         the store cannot be read or written
-└── WorkError              one piece of work failed; the others go on (exit 2 at the end)
+└── WorkError              one piece of work failed; the others go on (exit 2 at the end; 3 alone)
     ├── VideoError         a video that cannot be read, or is over the limits
     ├── GeneratorError     a generator that gave no video
     ├── MetricError        a metric that broke its contract (NaN, not a number)
     ├── NotApplicable      the metric does not apply to this case or profile: no failure
     ├── Refused            a service declined to answer: no failure, no score
     ├── Stopped            no further paid call in this run (ledger)
-    └── JudgeError         a judge without a usable answer (metrics/judges/protocol)
+    └── JudgeError         a judge without a usable answer (metrics/judge/protocol)
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from a2bench.cli.run import run, selfcheck
 from a2bench.cli.study import app as study_app
 from a2bench.cli.suites import app as suites_app
 from a2bench.cli.weights import app as weights_app
-from a2bench.errors import CannotRun, UsageError
+from a2bench.errors import A2BenchError, UsageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted; the same command goes on from here", 130)
     except UsageError as error:
         return _fail(str(error), 1)
-    except CannotRun as error:
+    except A2BenchError as error:
         return _fail(str(error), 3)
     return int(code or 0)
 

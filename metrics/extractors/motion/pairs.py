@@ -74,10 +74,8 @@ class PairMotion:
 
     def marks(self, features: Motion) -> Mapping[int, Sequence[Mark]]:
         looked_at = zip(features.frames, features.magnitudes_px, strict=True)
-        needs = f"moves over {features.threshold_px:.1f}"
-        return {
-            i: [Mark(f"flow since the frame before: {m:.1f} px; {needs}")] for i, m in looked_at
-        }
+        needs = f"moves if over {features.threshold_px:.1f}"
+        return {i: [Mark(f"flow since the last: {px:.1f} px; {needs}")] for i, px in looked_at}
 
     def start(self, case: Case, video: Video) -> _PairMotion:
         frames = len(sampled(self.sampling, video))
