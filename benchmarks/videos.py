@@ -104,7 +104,7 @@ def reported(path: Path) -> bool:
     try:
         with av.open(str(path)) as container:
             return any(frame.is_corrupt for frame in container.decode(video=0))
-    except (av.error.FFmpegError, IndexError):
+    except (av.error.FFmpegError, IndexError, UnicodeDecodeError):
         return True
 
 

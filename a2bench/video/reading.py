@@ -177,7 +177,7 @@ def _opened(
 
 def _container(path: Path, options: dict[str, str]) -> InputContainer:
     try:
-        return av.open(str(path.absolute()), options=options)
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         reason = "damaged or cut off: its container cannot be read"
         raise ValueError(reason) from error
