@@ -333,7 +333,7 @@ def png(width: int, height: int) -> bytes:
         (png(8001, 8000), "64008000 pixels, over the limit of 64000000"),
         (png(10_000, 9_500), "95000000 pixels, over the limit"),
         (png(60_000, 60_000), "over the limit of 64000000 pixels"),
-        (b"", "not a readable PNG, JPEG, WEBP image"),
+        (b"", "not a readable PNG, JPEG, WEBP"),
         (b"<html></html>", "not a readable"),
         (b"GIF89a" + bytes(100), "not a readable"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a readable"),
