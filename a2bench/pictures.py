@@ -60,7 +60,9 @@ def refusal(image: Image.Image) -> str:
     if image.format in ("PNG", "WEBP", "AVIF", "GIF") and getattr(image, "n_frames", 1) > 1:
         return f"an animated {image.format}: save the picture that is meant as a PNG"
     if image.mode not in PLAIN_MODES and not _has_16_bits(image):
-        return f"its pixels are of the kind {image.mode}: save it as a PNG of 8 bits for each colour"
+        return (
+            f"its pixels are of the kind {image.mode}: save it as a PNG of 8 bits for each colour"
+        )
     if image.mode == "CMYK" and image.format == "JPEG":
         if "adobe" not in image.info:
             return "a CMYK JPEG that does not say which way its inks count: save it in RGB"

@@ -16,6 +16,7 @@ from pathlib import Path, PureWindowsPath
 
 from PIL import Image
 
+from a2bench.names import on_disk
 from a2bench.pictures import refusal
 from a2bench.suites.text_file import Source
 from a2bench.types import ROLES, Element
@@ -68,7 +69,8 @@ def contained(folder: Path, name: str) -> Path:
         raise ValueError("must be a relative path")
     if ".." in windows.parts:
         raise ValueError("must not contain '..'")
-    path = Path(os.path.realpath(folder / name))
+    folder = on_disk(folder)
+    path = Path(os.path.realpath(on_disk(folder / name)))
     if not path.is_relative_to(os.path.realpath(folder)):
         raise ValueError("is a link that leaves the folder")
     return path

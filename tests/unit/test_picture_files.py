@@ -57,7 +57,10 @@ def test_a_turned_png_of_16_bits_is_upright(tmp_path: Path) -> None:
     import cv2
 
     values = np.zeros((WIDTH, HEIGHT, 3), np.uint16)
-    values[WIDTH // 2 :], values[: WIDTH // 2] = np.array(RED[::-1]) * 257, np.array(BLUE[::-1]) * 257
+    values[WIDTH // 2 :], values[: WIDTH // 2] = (
+        np.array(RED[::-1]) * 257,
+        np.array(BLUE[::-1]) * 257,
+    )
     assert cv2.imwrite(str(tmp_path / "a.png"), values)
     exif = Image.Exif()
     exif[0x0112] = 6
