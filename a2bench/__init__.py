@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from a2bench.errors import CannotRun, GeneratorError, MetricError, NotApplicable, Refused
     from a2bench.evaluation import evaluate
     from a2bench.features import Consumer, Extractor, ExtractorInfo, FeatureBank
-    from a2bench.generator import Generator, GeneratorInfo, SuiteAware
+    from a2bench.generator import Generator, GeneratorInfo, RequestAware, SuiteAware
     from a2bench.metric import Metric, MetricInfo, Profile
     from a2bench.types import Case, Element, Measurement, Status, Suite, Video
 
@@ -23,7 +23,7 @@ _HOMES = {
     "errors": ("CannotRun", "GeneratorError", "MetricError", "NotApplicable", "Refused"),
     "evaluation": ("evaluate",),
     "features": ("Consumer", "Extractor", "ExtractorInfo", "FeatureBank"),
-    "generator": ("Generator", "GeneratorInfo", "SuiteAware"),
+    "generator": ("Generator", "GeneratorInfo", "RequestAware", "SuiteAware"),
     "metric": ("Metric", "MetricInfo", "Profile"),
     "types": ("Case", "Element", "Measurement", "Status", "Suite", "Video"),
 }
@@ -45,6 +45,7 @@ __all__ = [
     "NotApplicable",
     "Profile",
     "Refused",
+    "RequestAware",
     "Status",
     "Suite",
     "SuiteAware",

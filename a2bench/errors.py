@@ -10,6 +10,7 @@ A2BenchError
 │   └── StoreError         the store cannot be read or written
 └── WorkError              one piece of work failed; the others go on (exit 2 at the end; 3 alone)
     ├── VideoError         a video that cannot be read, or is over the limits
+    ├── PictureError       a picture that cannot be read as people see it
     ├── GeneratorError     a generator that gave no video
     ├── MetricError        a metric that broke its contract (NaN, not a number)
     ├── NotApplicable      the metric does not apply to this case or profile: no failure
@@ -63,6 +64,10 @@ class WorkError(A2BenchError):
 
 class VideoError(WorkError):
     """A video that cannot be read, or that is over the limits."""
+
+
+class PictureError(WorkError):
+    """A picture that cannot be read as people see it."""
 
 
 class GeneratorError(WorkError):

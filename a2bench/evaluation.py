@@ -13,7 +13,7 @@ from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.registry import GENERATORS, build_profile, choose_metrics
 from a2bench.results.leaderboard import Row, collect
 from a2bench.runs.executors import executor, most_workers
-from a2bench.runs.loop import Outcome, Plan, Policy, perform, plan
+from a2bench.runs.loop import Outcome, Plan, Policy, perform, plan, replaced
 from a2bench.runs.request import Request
 from a2bench.runs.store import RunStore
 from a2bench.suites.suite import load_suite, select
@@ -103,6 +103,12 @@ def evaluate(
         watch.warned(warning)
     held = RunStore(folder)
     records = held.records() if held.exists() else {}
+    others, of = replaced(request, held.manifests(), records)
+    if others:
+        watch.warned(
+            f"{held.root} already holds other videos of {generator.info.name!r} for {others} of the"
+            f" {of} asked for; the newest count. Give another --name (or revision) to keep both"
+        )
     work = plan(request, records, Policy(policy), look=held.notes)
     watch.planned(held, work)
     if dry_run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -49,6 +49,15 @@ class SuiteAware(Protocol):
 
     def inputs(self, case: Case, *, seed: int) -> Mapping[str, Json]:
         """What else decides this case's video (another case, a file's sha256): part of its key."""
+        ...
+
+
+@runtime_checkable
+class RequestAware(Protocol):
+    """A generator that wants to know what a run asks for, as one of videos that exist."""
+
+    def asked_for(self, cases: Sequence[Case], seeds: Sequence[int]) -> None:
+        """Is told, before ``prepare``, the selected cases of the suite and the seeds."""
         ...
 
 

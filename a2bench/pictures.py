@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from a2bench.boxes import Box
+from a2bench.errors import PictureError
 from a2bench.types import Element
 
 Frame = NDArray[np.uint8]
@@ -25,20 +27,88 @@ PLAIN_DISTANCE = 24
 """RGB distance (largest channel) up to which a pixel has the colour of a plain page."""
 
 
+PLAIN_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"})
+"""Pillow's modes of pictures with at most 8 bits for each colour."""
+_PNG_DEPTH_AT = 24
+_ORIENTATION = 0x0112
+
+
 def upright(
     path: Path,
-    mode: str,
+    mode: Literal["RGB", "RGBA"],
     long_side_px: int,
     way: Image.Resampling = Image.Resampling.LANCZOS,
 ) -> Image.Image:
-    """A picture file as people see it, in a Pillow mode, its long side at most so many pixels.
+    """A picture file as people see it, its long side at most so many pixels.
 
-    Every picture file is read here, but for the suite's own check of its references.
+    Every picture file is read here. It is turned as its EXIF data says; 16 bits become 8 by
+    ``value / 257``, rounded; in ``RGB`` what is transparent lies on white. Raises ``PictureError``
+    with the reason of ``refusal``.
     """
     with Image.open(path) as image:
-        turned = ImageOps.exif_transpose(image).convert(mode)
-    turned.thumbnail((long_side_px, long_side_px), way)
-    return turned
+        if reason := refusal(image):
+            raise PictureError(f"{path}: {reason}")
+        shown = _of_16_bits(path, image) if _has_16_bits(image) else image
+        turned = ImageOps.exif_transpose(shown)
+    shown = _in_mode(turned, mode)
+    shown.thumbnail((long_side_px, long_side_px), way)
+    return shown
+
+
+def refusal(image: Image.Image) -> str:
+    """Why an opened picture cannot be read as people see it; empty when it can. Decodes nothing."""
+    if image.format in ("PNG", "WEBP", "AVIF", "GIF") and getattr(image, "n_frames", 1) > 1:
+        return f"an animated {image.format}: save the picture that is meant as a PNG"
+    if image.mode not in PLAIN_MODES and not _has_16_bits(image):
+        return (
+            f"its pixels are of the kind {image.mode}: save it as a PNG of 8 bits for each colour"
+        )
+    if image.mode == "CMYK" and image.format == "JPEG":
+        if "adobe" not in image.info:
+            return "a CMYK JPEG that does not say which way its inks count: save it in RGB"
+        if "icc_profile" in image.info:
+            return "a CMYK JPEG with a profile of its inks, which is not applied: save it in RGB"
+    return ""
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    """Whether it is a PNG of 16 bits for each colour; Pillow clips such, or drops the low byte."""
+    if image.format != "PNG" or image.fp is None:
+        return False
+    place = image.fp.tell()
+    image.fp.seek(_PNG_DEPTH_AT)
+    depth = image.fp.read(1)
+    image.fp.seek(place)
+    return depth == b"\x10"
+
+
+def _of_16_bits(path: Path, image: Image.Image) -> Image.Image:
+    import cv2
+
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16 or values.shape[:2] != image.size[::-1]:
+        raise PictureError(f"{path}: a PNG of 16 bits that cannot be decoded")
+    layers = values.reshape(*values.shape[:2], -1)
+    colour = layers[..., 2::-1] if layers.shape[2] > 1 else np.repeat(layers, 3, axis=2)
+    alpha = layers[..., 3:] if layers.shape[2] == 4 else None
+    if alpha is None and (hidden := image.info.get("transparency")) is not None:
+        seen = (colour != np.array(hidden)).any(axis=2, keepdims=True)
+        alpha = 65535 * seen.astype(np.uint16)
+    whole = colour if alpha is None else np.dstack([colour, alpha])
+    scaled = Image.fromarray(((whole.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    scaled.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return scaled
+
+
+def _in_mode(image: Image.Image, mode: Literal["RGB", "RGBA"]) -> Image.Image:
+    if image.mode == "CMYK":
+        return image.convert("RGB").convert(mode)
+    if mode == "RGBA" or not ("A" in image.getbands() or "transparency" in image.info):
+        return image.convert(mode)
+    layers = image.convert("RGBA")
+    page = Image.new("RGB", layers.size, "white")
+    page.paste(layers, mask=layers.getchannel("A"))
+    return page
 
 
 def read_rgba(element: Element) -> Rgba:

@@ -9,13 +9,16 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from a2bench.errors import VideosError
+from a2bench.names import nfc
 
 _DIRECTORY_BYTES = 8 * 2**20
+_SAYS_UTF_8 = 0x800
 _DAMAGED = (
     BadZipFile,
     NotImplementedError,
@@ -87,21 +90,29 @@ def _faults(
         yield f"it unpacks to {total:,} bytes; the limit, or the room left, is {space:,}"
     if total > packed * limits.max_ratio:
         yield f"it unpacks to over {limits.max_ratio} times its size"
-    for name, count in Counter(entry.filename.casefold() for entry in entries).items():
+    for name, count in Counter(nfc(_name(entry)).casefold() for entry in entries).items():
         if count > 1:
             yield f"{name!r} comes {count} times"
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if leads_outside(entry.filename):
-            yield f"{entry.filename!r} leads outside"
+        if leads_outside(_name(entry)):
+            yield f"{_name(entry)!r} leads outside"
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            yield f"{entry.filename!r} is a link or a device"
+            yield f"{_name(entry)!r} is a link or a device"
         if entry.flag_bits & 1 or entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            yield f"{entry.filename!r} is encrypted or packed by another method than deflate"
+            yield f"{_name(entry)!r} is encrypted or packed by another method than deflate"
+
+
+def _name(entry: ZipInfo) -> str:
+    """The name of an entry; macOS writes UTF-8 without saying so, which reads as CP437."""
+    if not entry.flag_bits & _SAYS_UTF_8:
+        with suppress(UnicodeError):
+            return entry.filename.encode("cp437").decode("utf-8")
+    return entry.filename
 
 
 def _write(opened: ZipFile, entry: ZipInfo, into: Path) -> None:
-    parts = PureWindowsPath(entry.filename).parts
+    parts = PureWindowsPath(_name(entry)).parts
     if entry.is_dir() or any(part.startswith((".", "__MACOSX")) for part in parts):
         return
     target = into.joinpath(*parts)

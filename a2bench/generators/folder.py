@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
 import re
 import shutil
 import tempfile
@@ -13,32 +9,36 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path, PureWindowsPath
-from typing import Any
+from pathlib import Path
 
 from a2bench.errors import GeneratorError, UsageError, VideoError, VideosError
 from a2bench.generator import GeneratorInfo
-from a2bench.generators.archive import leads_outside, unpack
+from a2bench.generators.archive import unpack
+from a2bench.generators.claims import (
+    TABLE_SUFFIXES,
+    Claim,
+    Claims,
+    duplicates,
+    of_folder,
+    of_table,
+    outside,
+)
 from a2bench.keys import file_sha256
+from a2bench.names import on_disk
 from a2bench.pictures import Frame
 from a2bench.text import plain
 from a2bench.types import Case, Json, Suite, Video
 from a2bench.video import decode, encode, probe
 
-SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")
-TABLES = ("manifest.csv", "manifest.jsonl")
 CROP_CRF = 10
 SHOWN = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Claim:
-    """A file said to be the video of a case and seed; ``where`` says by what."""
-
-    case_id: str
-    seed: int
-    path: Path
-    where: str
+NO_NAMES = frozenset(
+    {"", "archive", "clip", "clips", "data", "download", "downloads", "file", "files", "folder"}
+    | {"generated", "generation", "generations", "movie", "movies", "mp4", "mp4s", "my", "new"}
+    | {"out", "output", "outputs", "result", "results", "run", "runs", "sample", "samples", "seed"}
+    | {"seeds", "submission", "submissions", "temp", "test", "tmp", "video", "videos"}
+)
+"""Words of folders that say what lies in them, and not which model made it."""
 
 
 @dataclass(kw_only=True)
@@ -47,15 +47,18 @@ class Folder:
 
     ``videos`` is one of
 
-    - a folder with ``<case id>.mp4`` for seed 0 and ``<case id>-<seed>.mp4`` for any seed (or .mov,
-      .mkv, .webm, .avi, .gif); other files and sub-folders are ignored;
+    - a folder with ``<case id>.mp4`` for seed 0 and ``<case id>-<seed>.mp4`` for any seed; content
+      decides what is a video, whatever its suffix;
     - a table with the columns ``case``, ``video`` (a path relative to the table) and, if there are
       several, ``seed``: a .csv, a .jsonl, or the manifest.csv or manifest.jsonl of a folder;
     - a .zip of either.
 
-    All is checked before anything runs. Videos are scored as they are, byte for byte. Only
-    ``crop_panels`` = N re-encodes: it keeps the last of N panels of equal width, at the mean frame
-    rate, nearly without loss (H.264, CRF 10); an odd side loses its last row or column.
+    ``name`` is the model's; else that of the folder, unless it is a general word (``videos``).
+
+    All is checked before anything runs, and what is left out is named. Videos are scored as they
+    are, byte for byte. Only ``crop_panels`` = N re-encodes: it keeps the last of N panels of equal
+    width, at the mean frame rate, nearly without loss (H.264, CRF 10); an odd side loses its last
+    row or column.
     """
 
     videos: Path
@@ -65,11 +68,19 @@ class Folder:
     _files: dict[tuple[str, int], tuple[Path, str | None]] = field(
         default_factory=dict, init=False, repr=False
     )
+    _asked: tuple[tuple[str, ...], tuple[int, ...]] | None = field(
+        default=None, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
-        self.videos = Path(self.videos)
+        self.videos = on_disk(Path(self.videos))
         if self.crop_panels < 1:
             raise UsageError(f"--crop-panels {self.crop_panels}: give the number of panels")
+        if not self.name and _is_general(self._own_name()):
+            raise UsageError(
+                f"--videos {self.videos}: {self._own_name()!r} is no name of a model, and two of"
+                " that name would be one: give --name, as in --name my-model"
+            )
 
     @property
     def info(self) -> GeneratorInfo:
@@ -81,26 +92,38 @@ class Folder:
             parallel=True,
         )
 
+    def asked_for(self, cases: Sequence[Case], seeds: Sequence[int]) -> None:
+        self._asked = tuple(case.id for case in cases), tuple(seeds)
+
     def prepare(self, suite: Suite) -> tuple[str, ...]:
-        """Finds and probes every video. Raises ``VideosError`` with all that must not be run."""
-        ids = {case.id for case in suite.cases}
-        try:
-            root, claims, faults = self._claims(ids)
-        except OSError as error:
-            raise VideosError([f"{self.videos}: {error.strerror}"]) from error
-        except VideosError as error:
-            raise VideosError(_cut(error.faults)) from error
-        ours = [claim for claim in claims if claim.case_id in ids]
-        faults += _outside(claims, root) + _duplicates(ours)
-        if faults:
-            raise VideosError(_cut(faults))
-        if not ours:
-            raise VideosError([_nothing(self.videos, claims, suite)])
-        unreadable, wide = self._examine_all(ours)
-        extra = [claim.where for claim in claims if claim.case_id not in ids]
-        have = {claim.case_id for claim in ours}
-        missing = [case.id for case in suite.cases if case.id not in have]
-        return _warnings(missing, extra, unreadable, wide)
+        """Finds and probes the videos that were asked for, or all where nobody asked.
+
+        Raises ``VideosError`` with all that must not be run.
+        """
+        found = self._checked(suite)
+        ids = tuple(case.id for case in suite.cases)
+        cases, seeds = self._asked or (ids, ())
+        wanted = [claim for claim in found.claims if claim.case_id in cases]
+        chosen = [claim for claim in wanted if claim.seed in seeds or not seeds]
+        all_seeds = ",".join(map(str, sorted({*seeds, *(claim.seed for claim in wanted)})))
+        if wanted and not chosen:
+            told = f"no video for --seeds {','.join(map(str, seeds))}, but {wanted[0].where}"
+            raise VideosError([f"{self.videos}: {told}: give --seeds {all_seeds}"])
+        unreadable, wide = self._examine_all(chosen)
+        unasked = [claim.where for claim in wanted if claim not in chosen]
+        return _warnings(
+            ("without a video; it will count as failed", _missing(cases, seeds, chosen)),
+            (f"for seeds not asked for; left out: give --seeds {all_seeds}", unasked),
+            (
+                "for no case of the suite; left out",
+                [claim.where for claim in found.claims if claim.case_id not in ids],
+            ),
+            ("in sub-folders; left out", found.deeper),
+            ("videos that the table does not name; left out", found.unnamed),
+            ("other files; left out", found.others),
+            ("not usable; it will count as failed", unreadable),
+            ("perhaps panels side by side; --crop-panels N keeps the last of N", wide),
+        )
 
     def inputs(self, case: Case, *, seed: int) -> Mapping[str, Json]:
         return {"file": self._files.get((case.id, seed), (None, None))[1]}
@@ -120,25 +143,40 @@ class Folder:
 
     def _own_name(self) -> str:
         path = self.videos.resolve()
-        if path.suffix.lower() in (".csv", ".jsonl"):
+        if path.suffix.lower() in TABLE_SUFFIXES:
             return path.parent.name
         return path.stem if path.suffix.lower() == ".zip" else path.name
 
-    def _claims(self, ids: Collection[str]) -> tuple[Path, list[_Claim], list[str]]:
-        """The folder that holds all videos, what is said of them, and faults in the table."""
+    def _checked(self, suite: Suite) -> Claims:
+        """What is said of the videos, without a fault and with one video of the suite or more."""
+        ids = {case.id for case in suite.cases}
+        try:
+            found = self._claims(ids)
+        except OSError as error:
+            raise VideosError([f"{self.videos}: {error.strerror}"]) from error
+        except VideosError as error:
+            raise VideosError(_cut(error.faults)) from error
+        ours = [claim for claim in found.claims if claim.case_id in ids]
+        faults = found.faults + outside(found.claims, found.root) + duplicates(ours)
+        if faults:
+            raise VideosError(_cut(faults))
+        if not ours:
+            raise VideosError([_nothing(self.videos, found, suite)])
+        return found
+
+    def _claims(self, ids: Collection[str]) -> Claims:
         root, suffix = self.videos.absolute(), self.videos.suffix.lower()
         if root.is_file() and suffix == ".zip":
             folder = Path(tempfile.mkdtemp(prefix="a2bench-"))
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             root = unpack(root, folder)
-        elif root.is_file() and suffix in (".csv", ".jsonl"):
-            return (root.parent, *_read_table(root))
+        elif root.is_file() and suffix in TABLE_SUFFIXES:
+            return of_table(root, ids)
         if not root.is_dir():
             raise VideosError([f"{root}: there is no folder, .zip, .csv or .jsonl of that name"])
-        table = next((root / name for name in TABLES if (root / name).is_file()), None)
-        return (root, *_read_table(table)) if table else (root, _read_names(root, ids), [])
+        return of_folder(root, ids)
 
-    def _examine_all(self, claims: Sequence[_Claim]) -> tuple[list[str], list[str]]:
+    def _examine_all(self, claims: Sequence[Claim]) -> tuple[list[str], list[str]]:
         """Files what each video is; returns the unreadable ones and those that look like strips."""
         unreadable, wide = [], []
         self._files = {}
@@ -170,97 +208,39 @@ class Folder:
             yield frame[: video.height // 2 * 2, left : left + panel // 2 * 2]
 
 
-def _read_names(folder: Path, ids: Collection[str]) -> list[_Claim]:
-    claims = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            case_id, seed = path.stem, 0
-            numbered = re.fullmatch(r"(.+)-(0|[1-9]\d*)", path.stem)
-            if numbered and path.stem not in ids and numbered[1] in ids:
-                case_id, seed = numbered[1], int(numbered[2])
-            claims.append(_Claim(case_id=case_id, seed=seed, path=path, where=path.name))
-    return claims
+def _is_general(name: str) -> bool:
+    """Whether all words of a name are general ones, or numbers."""
+    words = re.split(r"[\W_]+", name.casefold())
+    return all(word in NO_NAMES or word.rstrip("0123456789") in NO_NAMES for word in words)
 
 
-def _read_table(table: Path) -> tuple[list[_Claim], list[str]]:
-    claims, faults = [], []
-    try:
-        for number, row in _rows(table):
-            try:
-                claims.append(_claim(row, table, f"{table.name}:{number}"))
-            except ValueError as error:
-                faults.append(f"{table}:{number}: {error}")
-    except (UnicodeDecodeError, csv.Error) as error:
-        faults.append(f"{table}: {error}")
-    return claims, faults
+def _missing(cases: Sequence[str], seeds: Sequence[int], chosen: Sequence[Claim]) -> list[str]:
+    """The cases without a video; where other seeds than 0 were asked for, with the seed."""
+    have = {claim.pair for claim in chosen}
+    if not seeds:
+        return [case for case in cases if case not in {case_id for case_id, _ in have}]
+    pairs = [(case, seed) for case in cases for seed in seeds if (case, seed) not in have]
+    alone = tuple(seeds) == (0,)
+    return [case if alone else f"{case}, seed {seed}" for case, seed in pairs]
 
 
-def _rows(table: Path) -> Iterator[tuple[int, Any]]:
-    text = table.read_text(encoding="utf-8-sig")
-    if table.suffix.lower() == ".csv":
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        for row in reader:
-            yield reader.line_num, row
-    else:
-        yield from ((n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip())
-
-
-def _claim(row: Any, table: Path, where: str) -> _Claim:
-    """One row. Raises ``ValueError`` with what is wrong about it."""
-    row = json.loads(row) if isinstance(row, str) else row
-    names = ("case", "video", "seed")
-    case_id, video, seed = map(row.get, names) if isinstance(row, dict) else (None, None, None)
-    if not (isinstance(case_id, str) and case_id and isinstance(video, str) and video):
-        raise ValueError("it needs a case and a video")
-    if not re.fullmatch(r"\d{1,18}", str(seed or 0)):
-        raise ValueError(f"seed {seed!r} is no whole number")
-    if leads_outside(video):
-        raise ValueError(f"{video!r} leads outside the folder of the table")
-    path = table.parent.joinpath(*PureWindowsPath(video).parts)  # takes both kinds of slashes
-    return _Claim(case_id=case_id, seed=int(seed or 0), path=path, where=f"{where} ({video})")
-
-
-def _outside(claims: Sequence[_Claim], root: Path) -> list[str]:
-    real = Path(os.path.realpath(root))
-    targets = [(claim, Path(os.path.realpath(claim.path))) for claim in claims]
-    return [
-        f"{claim.where}: is a link to {target}, outside {root}"
-        for claim, target in targets
-        if not target.is_relative_to(real)
-    ]
-
-
-def _duplicates(claims: Sequence[_Claim]) -> list[str]:
-    named: dict[tuple[str, int], list[str]] = {}
-    for claim in claims:
-        named.setdefault((claim.case_id, claim.seed), []).append(claim.where)
-    return [
-        f"case {case_id}, seed {seed}, has {len(names)} videos: {', '.join(names)}"
-        for (case_id, seed), names in named.items()
-        if len(names) > 1
-    ]
-
-
-def _nothing(videos: Path, claims: Sequence[_Claim], suite: Suite) -> str:
-    found = f"{len(claims)} others, such as {claims[0].where}" if claims else "no video at all"
+def _nothing(videos: Path, found: Claims, suite: Suite) -> str:
     expected = f"{suite.cases[0].id}.mp4" if suite.cases else "none"
-    return f"{videos}: no video of suite {suite.name} (such as {expected}), but {found}"
+    told = f"{videos}: no video of suite {suite.name} (such as {expected}), but "
+    if found.claims:
+        return f"{told}{len(found.claims)} others, such as {found.claims[0].where}"
+    if found.deeper:
+        where = f"{len(found.deeper)} in sub-folders, such as {found.deeper[0]}"
+        return f"{told}{where}: give that folder, or a table (case,video,seed)"
+    return f"{told}no video at all"
 
 
-def _warnings(
-    missing: list[str], extra: list[str], unreadable: list[str], wide: list[str]
-) -> tuple[str, ...]:
-    told = (
-        (missing, "without a video; it will count as failed"),
-        (extra, "for no case of the suite; left out"),
-        (unreadable, "not usable; it will count as failed"),
-        (wide, "perhaps panels side by side; --crop-panels N keeps the last of N"),
-    )
+def _warnings(*told: tuple[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(
-        "\n  ".join([f"{what} ({len(names)}):", *_cut(names)]) for names, what in told if names
+        "\n  ".join([f"{what} ({len(names)}):", *_cut(names)]) for what, names in told if names
     )
 
 
-def _cut(lines: list[str]) -> list[str]:
+def _cut(lines: Sequence[str]) -> list[str]:
     shown = [plain(line) for line in lines[:SHOWN]]
     return shown if len(lines) <= SHOWN else [*shown, f"and {len(lines) - SHOWN} more"]

@@ -1,11 +1,12 @@
 """The table of ratings: one line a rater, video and criterion.
 
-A CSV file with a header, UTF-8. ``rater`` (a pseudonym), ``case``, ``model``, ``criterion`` (an id
-of ``prompts/criteria.toml``) and ``score`` (1 to 5) must be there; ``seed`` (0), ``answer``,
-``position`` (the place on the screen, from 1), ``time`` (ISO 8601, UTC) and ``study`` (the sha256
-of its design) may be. ``answer`` is ``rated``, ``does_not_apply`` or ``cannot_play``; the last two
-have an empty score. A line with an empty score and no answer is a vote that was not given, and is
-left out. ``a2bench judge agreement`` reads the same file, and one without ``rater``.
+A CSV file with a header (``suites/text_file``). ``rater`` (a pseudonym), ``case``, ``model``,
+``criterion`` (an id of ``prompts/criteria.toml``) and ``score`` (1 to 5) must be there; ``seed``
+(0), ``answer``, ``position`` (the place on the screen, from 1), ``time`` (ISO 8601, UTC) and
+``study`` (the sha256 of its design) may be. ``answer`` is ``rated``, ``does_not_apply`` or
+``cannot_play``; the last two have an empty score. A line with an empty score and no answer is a
+vote that was not given, and is left out. ``a2bench judge agreement`` reads the same file, and one
+without ``rater``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from a2bench.criteria import LEAST, MOST, criteria
 from a2bench.errors import CannotRun
+from a2bench.suites.text_file import Source
 from a2bench.text import csv_cell
 from a2bench.types import VideoId
 
@@ -101,20 +103,15 @@ def lines(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The lines of a CSV file with a header: their number, and the text of each of ``columns``.
 
-    A column that is not there is empty. Raises ``CannotRun`` where a ``needed`` one is not, or when
-    the file is no UTF-8 text.
+    A column that is not there is empty. Raises ``CannotRun`` with what keeps it from being read,
+    such as a ``needed`` column that is not there.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if absent := [name for name in needed if name not in (reader.fieldnames or ())]:
-                raise CannotRun(
-                    f"{path}: no column {', '.join(absent)}; it has {reader.fieldnames}"
-                )
-            for row in reader:
-                yield reader.line_num, {name: (row.get(name) or "").strip() for name in columns}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CannotRun(f"{path} is no CSV file in UTF-8: {error}") from error
+    source = Source(path)
+    rows = source.table(needed, columns, strict=False)
+    if source.faults:
+        raise CannotRun("\n".join(source.report()))
+    for number, row in rows.items():
+        yield number, {name: row.get(name, "") for name in columns}
 
 
 def to_csv(ratings: Iterable[Rating]) -> str:

@@ -70,7 +70,7 @@ def load_recipe(name: str) -> Recipe:
     """
     if name.endswith(".toml"):
         try:
-            return parse(Path(name).read_text(encoding="utf-8"))
+            return parse(Path(name).read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise CannotRun(f"{name}: {error.strerror}; give a recipe's name or file") from error
         except ValueError as error:

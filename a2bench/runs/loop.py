@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from a2bench.keys import digest
 from a2bench.runs.provenance import provenance
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RunStore
 from a2bench.runs.worker import Worker
-from a2bench.types import Status
+from a2bench.types import Json, Status
 
 
 class Policy(StrEnum):
@@ -101,6 +102,29 @@ def plan(
         videos=(videos, total),
         scores=(scores, total * len(request.metrics)),
     )
+
+
+def replaced(
+    request: Request, manifests: Sequence[Mapping[str, Json]], records: Mapping[str, Record]
+) -> tuple[int, int]:
+    """Of how many cases and seeds the store holds another video of the same model, and of all.
+
+    A row knows its model by name, revision, parameters and weights; where what it is made of has
+    changed (a file in a folder), the newest request counts. ``manifests`` are sorted by age.
+    """
+    model = request.subject["model"]
+    newest: dict[tuple[str, str, int], dict[str, str]] = {}
+    for asked in (manifest["request"] for manifest in manifests):
+        if asked["model"] == model:
+            row = digest([asked["suite"], asked["profile"]])
+            for case_id, case_key, seed, video in asked["works"]:
+                newest.setdefault((case_id, case_key, seed), {})[row] = video
+    works = list(request.works())
+    others = 0
+    for case, seed, key in works:
+        held = set(newest.get((case.id, case.key, seed), {}).values()) - {key}
+        others += any(name in records and records[name].status is Status.OK for name in held)
+    return others, len(works)
 
 
 def perform(

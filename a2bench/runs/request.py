@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from a2bench.errors import CannotRun
-from a2bench.generator import Generator, SuiteAware, generator_identity
+from a2bench.generator import Generator, RequestAware, SuiteAware, generator_identity
 from a2bench.keys import digest
 from a2bench.metric import Metric, metric_identity, metric_licence, missing_files
 from a2bench.redaction import redacted
@@ -32,6 +32,8 @@ class Request:
         """
         if lacking := missing_files(self.metrics):
             raise CannotRun("\n".join(lacking))
+        if isinstance(self.generator, RequestAware):
+            self.generator.asked_for(self.cases, self.seeds)
         if isinstance(self.generator, SuiteAware):
             return self.generator.prepare(self.suite)
         return ()

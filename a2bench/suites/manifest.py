@@ -16,6 +16,8 @@ from pathlib import Path, PureWindowsPath
 
 from PIL import Image
 
+from a2bench.names import on_disk
+from a2bench.pictures import refusal
 from a2bench.suites.text_file import Source
 from a2bench.types import ROLES, Element
 
@@ -28,7 +30,15 @@ ID = re.compile(r"(?![.-])[A-Za-z0-9._-]{1,64}")
 ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 . _ - and not start with . or -"
 MAX_IMAGE_BYTES = 50_000_000
 MAX_IMAGE_PIXELS = 64_000_000
-FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "AVIF": ".avif"}
+"""Pillow's names of the formats that are read (AVIF where Pillow can), with their suffixes."""
+_OTHERS = (
+    (0, b"II*\0", "TIFF"), (0, b"MM\0*", "TIFF"), (0, b"II+\0", "TIFF"), (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"), (0, b"8BPS", "PSD"), (0, b"%PDF", "PDF"), (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL ", "JPEG XL"), (4, b"jP  ", "JPEG 2000"), (4, b"ftypavi", "AVIF"),
+    (4, b"ftyphe", "HEIC"), (4, b"ftypmif1", "HEIC"), (4, b"ftypmsf1", "HEIC"),
+)  # fmt: skip
+"""Where the first bytes of other formats stand, what they are, and how people call them."""
 
 
 def read_manifest(source: Source) -> dict[str, Element | None]:
@@ -59,7 +69,8 @@ def contained(folder: Path, name: str) -> Path:
         raise ValueError("must be a relative path")
     if ".." in windows.parts:
         raise ValueError("must not contain '..'")
-    path = Path(os.path.realpath(folder / name))
+    folder = on_disk(folder)
+    path = Path(os.path.realpath(on_disk(folder / name)))
     if not path.is_relative_to(os.path.realpath(folder)):
         raise ValueError("is a link that leaves the folder")
     return path
@@ -78,15 +89,30 @@ def inspect_image(path: Path) -> tuple[str, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's own, higher limit on pixels
-            with Image.open(io.BytesIO(data), formats=tuple(FORMATS)) as image:
+            with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 pixels, suffix = image.width * image.height, FORMATS.get(str(image.format), ".jpg")
+                reason = refusal(image)
     except Image.DecompressionBombError as error:
         raise ValueError(f"over the limit of {MAX_IMAGE_PIXELS} pixels") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"not a readable {', '.join(FORMATS)} image") from error
+        raise ValueError(_unreadable(data)) from error
     if pixels > MAX_IMAGE_PIXELS:
         raise ValueError(f"{pixels} pixels, over the limit of {MAX_IMAGE_PIXELS}")
+    if reason:
+        raise ValueError(reason)
     return hashlib.sha256(data).hexdigest(), suffix
+
+
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _unreadable(data: bytes) -> str:
+    told = f"not a readable {', '.join(_formats())} image"
+    others = (name for at, start, name in _OTHERS if data[at:].startswith(start))
+    name = next(others, "")
+    return f"{told}: it is a {name}; save it as a PNG of 8 bits" if name else told
 
 
 def _element(source: Source, line: int, values: dict[str, str]) -> Element | None:

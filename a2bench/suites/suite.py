@@ -21,6 +21,7 @@ from typing import Any
 
 import a2bench
 from a2bench.errors import SuiteError, UnknownName, UsageError
+from a2bench.names import nfc, on_disk
 from a2bench.suites.manifest import ID, ID_RULE, read_manifest
 from a2bench.suites.text_file import Source
 from a2bench.types import Case, Element, Suite
@@ -87,7 +88,8 @@ def select(
     """
     cases = suite.cases
     known = {case.id for case in cases}
-    categories = {case.category for case in cases if case.category}
+    categories = {nfc(case.category) for case in cases if case.category}
+    category = nfc(category) if category is not None else None
     if unknown := [name for name in ids if name not in known]:
         hints = "; ".join(f"no case {name!r}, {_nearest(name, known)}" for name in unknown)
         raise UsageError(f"suite {suite.name}: {hints}")
@@ -99,7 +101,7 @@ def select(
     if ids:
         cases = tuple(case for case in cases if case.id in ids)
     if category is not None:
-        cases = tuple(case for case in cases if case.category == category)
+        cases = tuple(case for case in cases if nfc(case.category) == category)
     if not cases:
         raise UsageError(f"suite {suite.name}: none of the cases asked for is of {category!r}")
     return replace(suite, cases=cases[:limit])
@@ -116,9 +118,10 @@ def _locate(source: str) -> tuple[Path, str]:
     if not name.endswith(".jsonl"):
         hint = _nearest(name, packaged)
         raise UnknownName(f"no suite {name!r}, {hint} Or give a path ending in .jsonl.")
-    if not Path(name).is_file():
+    path = on_disk(Path(name))
+    if not path.is_file():
         raise UnknownName(f"no suite file {name!r}")
-    return Path(name), subset
+    return path, subset
 
 
 def _fits(text: Source, line: int, row: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
@@ -171,7 +174,7 @@ def _references(text: Source, header: Mapping[str, Any]) -> dict[str, Element | 
         return {}
     name = header["references"]
     given = PureWindowsPath(name)
-    path = text.path.parent / name
+    path = on_disk(text.path.parent / name)
     if given.drive or given.root or given.suffix != ".csv":
         text.fault(1, "references", f"{name!r} must be the relative path of a .csv file")
     elif not path.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,7 +73,7 @@ class Recorded(LoadsAnew):
     def _answers(self) -> dict[tuple[str, str], list[str]]:
         self._require()
         found: dict[tuple[str, str], list[str]] = {}
-        for number, line in enumerate(self.path.read_bytes().splitlines(), start=1):
+        for number, line in enumerate(self.path.read_bytes().removeprefix(BOM_UTF8).splitlines(), start=1):
             try:
                 row = json.loads(line)
                 case, reply = row["case"], row["reply"]

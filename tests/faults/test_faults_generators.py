@@ -59,19 +59,19 @@ def test_fault_18_a_link_to_the_outside_is_refused_and_named(suite: Suite, tmp_p
     (videos / "case-002.mp4").symlink_to(write_video(tmp_path / "secret.mp4"))
     (videos / "folder").symlink_to(tmp_path)
     with pytest.raises(VideosError) as caught:
-        Folder(videos=videos).prepare(suite)
+        Folder(videos=videos, name="m").prepare(suite)
     (fault,) = caught.value.faults
     assert fault == f"case-002.mp4: is a link to {tmp_path / 'secret.mp4'}, outside {videos}"
     (videos / "manifest.csv").write_text("case,video\ncase-001,folder/secret.mp4\n")
     with pytest.raises(VideosError, match=r"manifest\.csv:2 \(folder/secret\.mp4\): is a link"):
-        Folder(videos=videos).prepare(suite)
+        Folder(videos=videos, name="m").prepare(suite)
 
 
 def test_fault_18_a_link_within_the_folder_is_followed(suite: Suite, tmp_path: Path) -> None:
     write_video(tmp_path / "real" / "case-001.mp4")
     (tmp_path / "real" / "case-002.mp4").symlink_to("case-001.mp4")
     (tmp_path / "videos").symlink_to("real")
-    assert Folder(videos=tmp_path / "videos").prepare(suite) == ()
+    assert Folder(videos=tmp_path / "videos", name="m").prepare(suite) == ()
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,10 @@ def test_fault_18_a_table_that_leads_outside_is_refused(
     table = tmp_path / "videos" / "manifest.csv"
     table.write_text(f"case,video\ncase-001,{path}\ncase-002,a.mp4\n")
     with pytest.raises(VideosError) as caught:
-        Folder(videos=table).prepare(suite)
-    assert caught.value.faults == [f"{table}:2: {path!r} leads outside the folder of the table"]
+        Folder(videos=table, name="m").prepare(suite)
+    assert caught.value.faults == [
+        f"{table}:2: video: {path!r} leads outside the folder of the table"
+    ]
 
 
 def write_zip(path: Path, *entries: zipfile.ZipInfo | str, data: bytes = b"x") -> Path:

@@ -208,14 +208,23 @@ def test_fault_14_a_line_that_is_no_case(files: Files, line: str, expected: str)
     assert len(fault) < 300
 
 
-def test_fault_14_a_byte_order_mark_is_told(files: Files) -> None:
+def test_fault_14_a_byte_order_mark_is_no_fault(files: Files) -> None:
     files.write()
+    key = load_suite(files.path).key
     for path in (files.path, files.manifest):
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert files.faults() == [
-        "manifest.csv:1: file: starts with a byte order mark; save it as UTF-8 without one",
-        "suite.jsonl:1: file: starts with a byte order mark; save it as UTF-8 without one",
-    ]
+    assert load_suite(files.path).key == key
+
+
+def test_fault_14_utf_16_that_cannot_be_told(files: Files) -> None:
+    files.write()
+    text = files.text()
+    files.path.write_bytes(text.encode("utf-16-le"))
+    assert "suite.jsonl:1: file: looks like UTF-16 without its mark; save it as UTF-8" in (
+        files.faults()
+    )
+    files.path.write_bytes(text.encode("utf-16") + b"x")
+    assert "suite.jsonl:1: file: begins as UTF-16 but is none; save it as UTF-8" in files.faults()
 
 
 def test_fault_14_text_that_is_not_utf_8(files: Files) -> None:
@@ -334,7 +343,7 @@ def png(width: int, height: int) -> bytes:
         (png(8001, 8000), "64008000 pixels, over the limit of 64000000"),
         (png(10_000, 9_500), "95000000 pixels, over the limit"),
         (png(60_000, 60_000), "over the limit of 64000000 pixels"),
-        (b"", "not a readable PNG, JPEG, WEBP image"),
+        (b"", "not a readable PNG, JPEG, WEBP"),
         (b"<html></html>", "not a readable"),
         (b"GIF89a" + bytes(100), "not a readable"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a readable"),

@@ -76,7 +76,7 @@ def test_fault_07_broken_videos_fail_and_the_others_do_not_notice(tmp_path: Path
     (videos / "case-002.mp4").write_bytes(b"")
     (videos / "case-003.mp4").write_bytes(good[: len(good) * 2 // 3])
     (videos / "case-004.mp4").write_text("<!DOCTYPE html><html><body>404</body></html>")
-    request = ask(suite, generator=Folder(videos=videos))
+    request = ask(suite, generator=Folder(videos=videos, name="m"))
     (warning,) = request.prepare()
     assert warning.count("unreadable video") == 3
     records = do(request, RunStore(tmp_path / "store"))

@@ -93,7 +93,7 @@ class Made:
 def read(path: Path) -> Config:
     """The configuration of a file; raises ``UsageError`` for what is wrong in it."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         table["stages"] = [Stage(**stage) for stage in table.get("stages", [])]
         config = Config(**table)
     except (OSError, TypeError, tomllib.TOMLDecodeError) as error:

@@ -85,11 +85,12 @@ def test_missing_extra_unusable_and_wide_videos_are_listed(suite: Suite, videos:
     (videos / "case-002.mp4").write_text("<html>")
     write_video(videos / "case-004.mov")
     write_video(videos / "case-001.mp4", size=(256, 48))
-    (videos / "notes.txt").write_text("ignored")
+    (videos / "notes.txt").write_text("told")
     (videos / ".case-001.mp4").write_text("ignored")
-    missing, extra, unusable, wide = Folder(videos=videos).prepare(suite)
+    missing, extra, others, unusable, wide = Folder(videos=videos).prepare(suite)
     assert missing == "without a video; it will count as failed (1):\n  case-003"
     assert extra == "for no case of the suite; left out (1):\n  case-004.mov"
+    assert others == "other files; left out (1):\n  notes.txt"
     assert unusable.startswith("not usable; it will count as failed (1):\n  unreadable video: ")
     assert wide.endswith("case-001.mp4 (256x48)")
 
@@ -165,12 +166,12 @@ def test_a_table_names_the_videos(suite: Suite, tmp_path: Path, kind: str, where
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("case,file\ncase-001,a.mp4\n", "2: it needs a case and a video"),
-        ("case,video\ncase-001,\n", "2: it needs a case and a video"),
-        ("case,video,seed\ncase-001,a.mp4,one\n", "2: seed 'one' is no whole number"),
-        ("case,video,seed\ncase-001,a.mp4,-1\n", "2: seed '-1' is no whole number"),
+        ("case,file\ncase-001,a.mp4\n", "1: video: the column is missing; found: case, file"),
+        ("case,video\ncase-001,\n", "2: video: it needs a case and a video"),
+        ("case,video,seed\ncase-001,a.mp4,one\n", "2: seed: 'one' is no whole number"),
+        ("case,video,seed\ncase-001,a.mp4,-1\n", "2: seed: '-1' is no whole number"),
         ("case,video\ncase-001,a.mp4\ncase-001,b.mp4\n", "seed 0, has 2 videos"),
-        ("case,video\ncase-001,\xff\n", "can't decode byte"),
+        ("case,video\ncase-001,\xff\n", "2: line: not UTF-8 at byte 10"),
     ],
 )
 def test_faults_in_a_table_stop_the_run(

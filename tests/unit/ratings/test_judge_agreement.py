@@ -67,7 +67,7 @@ def test_ratings_are_read_and_every_fault_is_named(tmp_path: Path) -> None:
         read_ratings(path)
     assert [line.split(":")[1] for line in str(error.value).splitlines()] == ["2", "3", "4"]
     path.write_text("model,case\n")
-    with pytest.raises(CannotRun, match="no column criterion, score"):
+    with pytest.raises(CannotRun, match="score: the column is missing; found: model, case"):
         read_ratings(path)
 
 

@@ -79,7 +79,7 @@ def test_every_fault_of_a_table_is_named_by_line(tmp_path: Path) -> None:
     assert [int(fault.split(":")[1]) for fault in faults] == [3, 4, 5, 6, 7, 8, 9, 10]
     assert "rated this before" in faults[0]
     path.write_text("rater,case\n")
-    with pytest.raises(CannotRun, match="no column model, criterion, score"):
+    with pytest.raises(CannotRun, match="model: the column is missing; found: rater, case"):
         read(path)
 
 
