@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2bench import __version__
 from a2bench.keys import digest
+from a2bench.metric import outside, read_bounds, within
 from a2bench.results.table import Cell, columns
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
@@ -80,9 +81,11 @@ class Row:
                 values.setdefault(work.case_key, []).append(record.value)
         interval = bootstrap_mean(list(values.values())) if values else None
         if interval is not None and interval.low is not None and interval.high is not None:
-            low = max(interval.low, self.metrics[metric]["low"])
+            low, high = read_bounds(self.metrics[metric])
             interval = replace(
-                interval, low=low, high=min(interval.high, self.metrics[metric]["high"])
+                interval,
+                low=min(interval.mean, max(interval.low, low)),
+                high=max(interval.mean, min(interval.high, high)),
             )
         return Cell(counts=counts, interval=interval)
 
@@ -126,8 +129,17 @@ def _work(
             score_name = score_key(key, video.video_sha256, metric, row.profile, video.read or ())
             score = records.get(score_name)
             if score is not None:
-                scores[name] = score
+                scores[name] = _bounded(score, metric)
     return Work(case_id=case_id, case_key=case_key, seed=seed, video=video, scores=scores)
+
+
+def _bounded(score: Record, metric: Mapping[str, Json]) -> Record:
+    """A score as it counts: one outside its metric's bounds, which older stores hold, has failed."""
+    bounds = read_bounds(metric)
+    if score.value is None or within(score.value, bounds):
+        return score
+    error = outside(score.metric, score.value, bounds)
+    return replace(score, status=Status.FAILED, value=None, error=error)
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:

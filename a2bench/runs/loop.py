@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from a2bench.metric import MetricInfo, within
 from a2bench.runs.provenance import provenance
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RunStore
@@ -62,7 +63,8 @@ def plan(
 ) -> Plan:
     """What is missing in ``records``; ``always`` takes everything as missing.
 
-    A failure is not an outcome that stays: it is tried again. ``look`` gives the notes of a stored
+    A failure is not an outcome that stays: it is tried again, and so is a value outside its metric's
+    bounds, which older versions let pass. ``look`` gives the notes of a stored
     video by its key, for records that do not tell them.
     """
     jobs: list[Job] = []
@@ -76,7 +78,7 @@ def plan(
         for metric in request.metrics:
             identity = request.identities[metric.info.name]
             name = score_key(key, sha256, identity, request.profile, read)
-            if sha256 and name in records and records[name].final:
+            if sha256 and name in records and _is_done(records[name], metric.info):
                 done.add(metric.info.name)
         videos += bool(sha256)
         scores += len(done)
@@ -101,6 +103,11 @@ def plan(
         videos=(videos, total),
         scores=(scores, total * len(request.metrics)),
     )
+
+
+def _is_done(record: Record, metric: MetricInfo) -> bool:
+    value = record.value
+    return record.final and (value is None or within(value, (metric.low, metric.high)))
 
 
 def perform(
