@@ -134,7 +134,7 @@ def _work(
 
 
 def _bounded(score: Record, metric: Mapping[str, Json]) -> Record:
-    """A score as it counts: one outside its metric's bounds, which older stores hold, has failed."""
+    """A score as it counts: one outside its metric's bounds, as older stores hold, has failed."""
     bounds = read_bounds(metric)
     if score.value is None or within(score.value, bounds):
         return score

@@ -63,9 +63,9 @@ def plan(
 ) -> Plan:
     """What is missing in ``records``; ``always`` takes everything as missing.
 
-    A failure is not an outcome that stays: it is tried again, and so is a value outside its metric's
-    bounds, which older versions let pass. ``look`` gives the notes of a stored
-    video by its key, for records that do not tell them.
+    A failure is not an outcome that stays: it is tried again, and so is a value outside its
+    metric's bounds, which older versions let pass. ``look`` gives the notes of a stored video by
+    its key, for records that do not tell them.
     """
     jobs: list[Job] = []
     videos = scores = 0

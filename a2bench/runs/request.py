@@ -16,7 +16,7 @@ from a2bench.metric import (
     metric_licence,
     missing_files,
 )
-from a2bench.redaction import redacted
+from a2bench.redaction import sealed
 from a2bench.types import Case, Json, Suite
 
 
@@ -61,7 +61,7 @@ class Request:
             "model": {
                 "name": info.name,
                 "revision": info.revision,
-                "params": redacted(info.params),
+                "params": sealed(info.params),
                 "weights": dict(info.weights),
                 "licence": info.licence,
                 "source": info.source,
