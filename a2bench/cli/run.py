@@ -29,8 +29,6 @@ from a2bench.cli.options import (
 )
 from a2bench.errors import UsageError
 
-_UNDONE = ("failed", "missing", "refused")
-
 
 def run(
     model: Annotated[str, typer.Option(help="A model's name, or package.module:Class.")],
@@ -115,8 +113,10 @@ def run(
         watch.tell_plan()
         return
     console.print(summary(rows))
-    undone = any(row.cell(m).counts[s] for row in rows for m in row.metrics for s in _UNDONE)
-    raise typer.Exit(2 if undone or watch.failures else 0)
+    undone, earlier = watch.verdict(rows)
+    for line in earlier:
+        console.print(line, markup=False, highlight=False)
+    raise typer.Exit(2 if undone else 0)
 
 
 def selfcheck(

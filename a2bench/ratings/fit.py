@@ -172,9 +172,9 @@ def _untold(values: Floats, target: Floats) -> str:
 def collect_samples(rows: Sequence[Row], target: Mapping[VideoId, float]) -> Samples:
     """The rated videos of some rows of a leaderboard, with their metrics.
 
-    Takes metrics of which higher is better, which have bounds, and which lack for at most a tenth of
-    the rated videos, and the videos that have them all. Raises ``CannotRun`` when no rated video is there, or when
-    two rows measured one video.
+    Takes metrics with bounds of which higher is better and which lack for at most a tenth of the
+    rated videos, and the videos that have them all. Raises ``CannotRun`` when no rated video is
+    there, or when two rows measured one video.
     """
     measured: dict[VideoId, Mapping[str, float]] = {}
     infos: dict[str, Mapping[str, object]] = {}

@@ -7,14 +7,14 @@ and its counts; a failed or missing measurement is counted, never averaged.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from a2bench import __version__
 from a2bench.keys import digest
 from a2bench.metric import outside, read_bounds, within
-from a2bench.results.table import Cell, columns
+from a2bench.results.table import UNDONE, Cell, columns
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
 from a2bench.stats import bootstrap_mean
@@ -64,6 +64,19 @@ class Row:
     def covers(self, subject: Mapping[str, Json]) -> bool:
         """Whether the records of a request are in this row, by the request's ``subject``."""
         return subject == {"model": self.model, "suite": self.suite, "profile": self.profile}
+
+    def part(self, works: Collection[tuple[str, int]], metrics: Collection[str]) -> Row:
+        """What the row says of some works (case ids and seeds) and some metrics."""
+        return replace(
+            self,
+            metrics={name: one for name, one in self.metrics.items() if name in metrics},
+            works=[work for work in self.works if (work.case_id, work.seed) in works],
+        )
+
+    def undone(self) -> Counter[tuple[str, str]]:
+        """How many works failed, are missing or were refused, by metric and status."""
+        found = Counter((name, work.status(name)) for name in self.metrics for work in self.works)
+        return Counter({one: n for one, n in found.items() if one[1] in UNDONE})
 
     def cell(self, metric: str) -> Cell:
         """The counts and the interval over cases (seeds inside them) of one metric.

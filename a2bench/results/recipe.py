@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun, UnknownName
-from a2bench.results.table import SCORE, Line
+from a2bench.results.table import SCORE, UNDONE, Line
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNDONE = ("failed", "refused", "missing")
 
 
 @dataclass(frozen=True, kw_only=True)

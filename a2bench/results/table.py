@@ -26,6 +26,7 @@ COUNTS = {
     "missing": "missing",
 }
 """The ending of a column of counts, and the status that it counts."""
+UNDONE = ("failed", "refused", "missing")
 _TEXTS = ("model", "revision", "profile", "suite", "suite_version")
 _NOT_MEANS = ("cases", "seeds")
 _ENDINGS = ("_low", "_high", *(f"_n_{ending}" for ending in COUNTS))

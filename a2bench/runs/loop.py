@@ -30,11 +30,16 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The jobs to do, and how much of the request is in the store: (present, asked for)."""
+    """The jobs to do, and how much of the request is in the store: (present, asked for).
+
+    ``works`` are the case ids and seeds that were asked for, ``metrics`` the names of metrics.
+    """
 
     jobs: tuple[Job, ...]
     videos: tuple[int, int]
     scores: tuple[int, int]
+    works: tuple[tuple[str, int], ...]
+    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +107,8 @@ def plan(
         jobs=() if policy is Policy.ONLY_CACHED else tuple(jobs),
         videos=(videos, total),
         scores=(scores, total * len(request.metrics)),
+        works=tuple((case.id, seed) for case in request.cases for seed in request.seeds),
+        metrics=tuple(metric.info.name for metric in request.metrics),
     )
 
 
