@@ -193,7 +193,8 @@ def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for one in found:
         line = one.line
-        name = " ".join(filter(None, (line.model, line.revision)))
+        store = f"[{line.store}]" if line.store else ""
+        name = " ".join(filter(None, (line.model, line.revision, store)))
         suite = " ".join(filter(None, (line.suite, line.suite_version)))
         values = [*(line.means.get(metric) for metric in recipe.weights), one.score]
         place = f"lacks {csv_cell(one.lacks)}" if one.lacks else str(one.rank)
