@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from a2bench.boxes import Box
-from a2bench.errors import MetricError, VideoError
-from a2bench.keys import digest
+from a2bench.errors import MetricError, UsageError, VideoError
+from a2bench.keys import digest, json_fault
 from a2bench.pictures import Floats, Frame
 from a2bench.types import Case, Element, Json, Video
 from a2bench.video import decode, sampled
@@ -38,6 +38,10 @@ class ExtractorInfo:
     params: Mapping[str, Json] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        if fault := json_fault(self.params):
+            raise UsageError(f"extractor {self.name}: its params {fault}")
 
     def identity(self) -> dict[str, Json]:
         return {

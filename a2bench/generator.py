@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from a2bench.errors import UsageError
+from a2bench.keys import json_fault
+from a2bench.redaction import sealed
 from a2bench.types import Case, Json, Suite
 
 
@@ -16,6 +19,7 @@ class GeneratorInfo:
 
     ``weights`` maps a file's name to its sha256. ``parallel`` says that several copies may work on
     one machine at once (cheap, CPU only); others run one at a time unless the user asks otherwise.
+    Raises ``UsageError`` for ``params`` that are no JSON, such as a number that is not finite.
     """
 
     name: str
@@ -25,6 +29,11 @@ class GeneratorInfo:
     licence: str = ""
     source: str = ""
     parallel: bool = False
+
+    def __post_init__(self) -> None:
+        for what, held in (("params", self.params), ("weights", self.weights)):
+            if fault := json_fault(held):
+                raise UsageError(f"model {self.name}: its {what} {fault}")
 
 
 class Generator(Protocol):
@@ -62,13 +71,15 @@ class RequestAware(Protocol):
 
 
 def generator_identity(generator: Generator, case: Case, *, seed: int) -> dict[str, Json]:
-    """All that decides a video, for its key and record."""
+    """All that decides a video, for its key and record; parameters are ``sealed``."""
     info = generator.info
     more = generator.inputs(case, seed=seed) if isinstance(generator, SuiteAware) else {}
+    if fault := json_fault(more):
+        raise UsageError(f"model {info.name}: its inputs for {case.id} {fault}")
     return {
         "name": info.name,
         "revision": info.revision,
-        "params": dict(info.params),
+        "params": sealed(info.params),
         "weights": dict(info.weights),
         "inputs": dict(more),
     }

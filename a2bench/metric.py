@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from a2bench.errors import UsageError
 from a2bench.features import Extractor, FeatureBank, NeedsFiles
+from a2bench.keys import json_fault
 from a2bench.types import Case, Json, Measurement, Video
+
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
     """A metric's definition. ``params`` and ``version`` enter every score's key.
 
-    ``low`` and ``high`` bound the value; ``needs`` names the inputs that it reads
-    (``video``, ``prompt``, ``character``, ``object``, ``background``). ``licence`` is that of the
-    code; the extractors know those of their weights.
+    ``low`` and ``high`` bound the value, which fails where it passes them; they may be infinite.
+    ``needs`` names the inputs that it reads (``video``, ``prompt``, ``character``, ``object``,
+    ``background``). ``licence`` is that of the code; the extractors know those of their weights.
+    Raises ``UsageError`` for bounds that are none and for ``params`` that are no JSON.
     """
 
     name: str
@@ -29,6 +35,12 @@ class MetricInfo:
     licence: str
     source: str
     params: Mapping[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise UsageError(f"metric {self.name}: its bounds are {self.low} to {self.high}")
+        if fault := json_fault(self.params):
+            raise UsageError(f"metric {self.name}: its params {fault}")
 
 
 class Metric(Protocol):
@@ -96,6 +108,30 @@ def metric_identity(metric: Metric) -> dict[str, Json]:
         "params": dict(info.params),
         "extractors": [e.info.identity() for e in metric.extractors],
     }
+
+
+def filed_bounds(info: MetricInfo) -> dict[str, Json]:
+    """A metric's bounds as a manifest holds them; None for one that is infinite."""
+    ends = {"low": info.low, "high": info.high}
+    return {name: end if math.isfinite(end) else None for name, end in ends.items()}
+
+
+def read_bounds(filed: Mapping[str, Json]) -> tuple[float, float]:
+    """The bounds of a metric in a manifest."""
+    low, high = filed["low"], filed["high"]
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def within(value: float, bounds: tuple[float, float]) -> bool:
+    """Whether a value lies within bounds, but for a float's rounding: 1e-9 of their span."""
+    low, high = bounds
+    slack = ROUNDING * (high - low if math.isfinite(high - low) else 1.0)
+    return low - slack <= value <= high + slack
+
+
+def outside(name: str, value: float, bounds: tuple[float, float]) -> str:
+    """Says that a value lies outside a metric's bounds."""
+    return f"{name}: {value:.12g} is outside its bounds {bounds[0]:g} to {bounds[1]:g}"
 
 
 def metric_licence(metric: Metric) -> str:

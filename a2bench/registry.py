@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from a2bench.errors import UnknownName, UsageError
 from a2bench.generator import Generator
 from a2bench.metric import Metric, Profile
+from a2bench.parameters import typed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -65,6 +66,17 @@ class Registry(Generic[T]):
             raise UsageError(f"{self.kind} {name!r}: {error}; it takes: {takes}") from error
         component: T = factory(**(params or {}))
         return component
+
+    def typed(self, name: str, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Typed texts as the parameters of a component, by its annotations.
+
+        Raises as ``load`` does, and ``UsageError`` for a text that cannot be meant.
+        """
+        factory = self.load(name)
+        try:
+            return typed(factory, texts)
+        except UsageError as error:
+            raise UsageError(f"{self.kind} {name!r}: {error}") from error
 
     def usable(self, use: Callable[[Any], R]) -> dict[str, R]:
         """``use`` of every component that works; a broken one is named in a warning."""

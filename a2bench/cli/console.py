@@ -84,6 +84,21 @@ class Watcher:
         scores = sum(len(job.metrics) for job in jobs)
         self._console.print(f"would make {missing} videos and {scores} scores in {len(jobs)} jobs")
 
+    def verdict(self, rows: Sequence[Row]) -> tuple[bool, list[str]]:
+        """Whether anything that was asked for is not done, and what else the rows lack, in words.
+
+        The rows may hold other cases, seeds and metrics, which earlier runs asked for.
+        """
+        works, metrics = (self._plan.works, self._plan.metrics) if self._plan else ((), ())
+        undone, lines = self.failures > 0, []
+        for row in rows:
+            now = row.part(frozenset(works), metrics).undone()
+            undone = undone or bool(now)
+            if rest := row.undone() - now:
+                told = ", ".join(f"{name} ({n} {status})" for (name, status), n in rest.items())
+                lines.append(plain(f"{row.name}: from earlier runs, not asked for now: {told}"))
+        return undone, lines
+
     def expect(self, total: int) -> None:
         """So many cases are to be done, from now on."""
         self._total = total

@@ -50,8 +50,9 @@ def leaderboard(
 ) -> None:
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.cli.console import summary
-    from a2bench.results.leaderboard import collect, to_csv, to_markdown
+    from a2bench.results.leaderboard import collect, to_csv, to_markdown, told_apart
     from a2bench.results.videos import opened
+    from a2bench.text import plain
 
     writers = {".csv": to_csv, ".md": to_markdown}
     if out.suffix not in writers:
@@ -65,17 +66,19 @@ def leaderboard(
     out.write_text(writers[out.suffix](rows), encoding="utf-8")
     console = terminal()
     console.print(summary(rows))
-    console.print(f"{len(rows)} rows in {out}", markup=False)
+    for text in (*told_apart(rows), f"{len(rows)} rows in {out}"):
+        console.print(plain(text), markup=False, highlight=False)
 
 
 def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
     import pandas as pd
 
-    from a2bench.results.leaderboard import collect, table
+    from a2bench.results.leaderboard import collect, table, told_apart
     from a2bench.results.recipe import load_recipe, scored, to_markdown, with_scores
     from a2bench.results.table import lines_of, read_table
     from a2bench.results.videos import opened
+    from a2bench.text import plain
 
     recipe = load_recipe(name)
     tables = [read_table(path) for path in sources if path.suffix == ".csv"]
@@ -89,6 +92,8 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     text = shown if out.suffix == ".md" else csv
     out.write_text(text, encoding="utf-8")
     typer.echo(shown)
+    for line in told_apart(rows):
+        typer.echo(plain(line))
     typer.echo(f"{len(found)} rows in {out}")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -29,8 +28,6 @@ from a2bench.cli.options import (
     terminal,
 )
 from a2bench.errors import UsageError
-
-_UNDONE = ("failed", "missing", "refused")
 
 
 def run(
@@ -75,6 +72,7 @@ def run(
     from a2bench.cli.console import Watcher, summary
     from a2bench.evaluation import evaluate
     from a2bench.judging.options import DEFAULT, JudgeOptions
+    from a2bench.registry import GENERATORS
 
     given = {"videos": videos, "command": command, "crop_panels": crop_panels, "name": name}
     options = JudgeOptions(
@@ -87,6 +85,7 @@ def run(
         per_minute=judge_rpm,
         reuse=policy != "always",
     )
+    typed = GENERATORS.typed(model, _pairs(param or []))
     console = terminal()
     with Watcher(console) as watch:
         rows = evaluate(
@@ -95,7 +94,7 @@ def run(
             profile=profile,
             store=store,
             metrics=split(metrics),
-            params={**_params(param or []), **{k: v for k, v in given.items() if v is not None}},
+            params={**typed, **{k: v for k, v in given.items() if v is not None}},
             cases=split(cases),
             category=category,
             limit=limit,
@@ -114,8 +113,10 @@ def run(
         watch.tell_plan()
         return
     console.print(summary(rows))
-    undone = any(row.cell(m).counts[s] for row in rows for m in row.metrics for s in _UNDONE)
-    raise typer.Exit(2 if undone or watch.failures else 0)
+    undone, earlier = watch.verdict(rows)
+    for line in earlier:
+        console.print(line, markup=False, highlight=False)
+    raise typer.Exit(2 if undone else 0)
 
 
 def selfcheck(
@@ -153,15 +154,14 @@ def _integers(text: str) -> list[int]:
         raise UsageError(f"--seeds {text!r}: give whole numbers, as in 0,1,2") from error
 
 
-def _params(pairs: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs; a value that is JSON is taken as such, any other as text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE pairs as they were typed."""
+    found: dict[str, str] = {}
+    for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--param {pair!r}: write NAME=VALUE")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
+        if name in found:
+            raise UsageError(f"--param {name} is given twice")
+        found[name] = value
     return found

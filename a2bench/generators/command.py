@@ -19,7 +19,7 @@ from typing import IO
 
 from a2bench.errors import GeneratorError, UsageError
 from a2bench.generator import GeneratorInfo
-from a2bench.redaction import redact
+from a2bench.redaction import redact, sealed
 from a2bench.types import Case, Json
 
 REQUEST_VERSION = 1
@@ -43,7 +43,8 @@ class Command:
     output, if there is no error). Whatever it has left running is ended with it.
 
     The words of ``command`` are part of a video's key and are published with the results, except
-    values that look like secrets; hand secrets over in the environment. The program's files are not
+    values that look like secrets, of which only a hash is kept. A short one can be guessed from it:
+    hand secrets over in the environment. The program's files are not
     looked at: give another ``revision`` when they change.
     """
 
@@ -73,7 +74,7 @@ class Command:
         return GeneratorInfo(
             name=self.name,
             revision=self.revision,
-            params={"command": redact(shlex.join(self.words))},
+            params=sealed({"command": shlex.join(self.words)}),
         )
 
     def generate(self, case: Case, *, seed: int, out: Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from a2bench.criteria import criteria
 from a2bench.errors import CannotRun
+from a2bench.metric import read_bounds
 from a2bench.ratings.annex_e import annex_e
 from a2bench.ratings.reliability import pearson
 from a2bench.ratings.table import Votes
@@ -171,9 +172,9 @@ def _untold(values: Floats, target: Floats) -> str:
 def collect_samples(rows: Sequence[Row], target: Mapping[VideoId, float]) -> Samples:
     """The rated videos of some rows of a leaderboard, with their metrics.
 
-    Takes metrics of which higher is better and which lack for at most a tenth of the rated videos,
-    and the videos that have them all. Raises ``CannotRun`` when no rated video is there, or when
-    two rows measured one video.
+    Takes metrics with bounds of which higher is better and which lack for at most a tenth of the
+    rated videos, and the videos that have them all. Raises ``CannotRun`` when no rated video is
+    there, or when two rows measured one video.
     """
     measured: dict[VideoId, Mapping[str, float]] = {}
     infos: dict[str, Mapping[str, object]] = {}
@@ -193,13 +194,15 @@ def collect_samples(rows: Sequence[Row], target: Mapping[VideoId, float]) -> Sam
         )
     names = [n for n in infos if not n.startswith(JUDGE)]
     lacking = {n: sum(n not in values for values in measured.values()) for n in names}
-    metrics = tuple(n for n in names if lacking[n] <= MOST_LACKING * len(measured))
+    metrics = tuple(
+        n
+        for n in names
+        if lacking[n] <= MOST_LACKING * len(measured) and (n in SCALES or _is_bounded(infos[n]))
+    )
     videos = tuple(v for v in sorted(measured) if all(n in measured[v] for n in metrics))
     if not metrics or not videos:
         raise CannotRun(f"no metric has values for the rated videos; lacking: {lacking}")
-    bounds = {
-        n: SCALES.get(n, (_bound(infos[n], "low"), _bound(infos[n], "high"))) for n in metrics
-    }
+    bounds = {n: SCALES[n] if n in SCALES else read_bounds(infos[n]) for n in metrics}
     low, high = (np.array([bounds[n][i] for n in metrics]) for i in (0, 1))
     raw = np.array([[measured[v][n] for n in metrics] for v in videos])
     dropped = [n for n in names if n not in metrics]
@@ -221,7 +224,5 @@ def _judged(measured: Sequence[Mapping[str, float]]) -> Floats | None:
     return np.array([math.fsum(s) / len(s) for s in scores]) if all(scores) else None
 
 
-def _bound(info: Mapping[str, object], name: str) -> float:
-    value = info[name]
-    assert isinstance(value, int | float)
-    return float(value)
+def _is_bounded(info: Mapping[str, object]) -> bool:
+    return all(math.isfinite(end) for end in read_bounds(info))

@@ -7,13 +7,15 @@ and its counts; a failed or missing measurement is counted, never averaged.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from a2bench import __version__
 from a2bench.keys import digest
-from a2bench.results.table import Cell, columns
+from a2bench.metric import outside, read_bounds, within
+from a2bench.results.holdings import Held, held, origins, shared
+from a2bench.results.table import UNDONE, Cell, columns
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
 from a2bench.stats import bootstrap_mean
@@ -47,22 +49,46 @@ class Work:
 
 @dataclass(kw_only=True)
 class Row:
-    """One model on one suite in one profile."""
+    """One model on one suite in one profile.
+
+    ``stores`` are those that it is from; ``origin`` names them where others hold other videos of
+    the same model, which have a row of their own.
+    """
 
     model: Mapping[str, Json]
     suite: Mapping[str, Json]
     profile: str
     metrics: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
+    origin: str = ""
+    stores: tuple[RunStore, ...] = ()
 
     @property
     def name(self) -> str:
+        """The model with its revision, and the store where that is not enough."""
+        return f"{self.model_name} [{self.origin}]" if self.origin else self.model_name
+
+    @property
+    def model_name(self) -> str:
         revision = self.model["revision"]
         return f"{self.model['name']} ({revision})" if revision else str(self.model["name"])
 
     def covers(self, subject: Mapping[str, Json]) -> bool:
         """Whether the records of a request are in this row, by the request's ``subject``."""
         return subject == {"model": self.model, "suite": self.suite, "profile": self.profile}
+
+    def part(self, works: Collection[tuple[str, int]], metrics: Collection[str]) -> Row:
+        """What the row says of some works (case ids and seeds) and some metrics."""
+        return replace(
+            self,
+            metrics={name: one for name, one in self.metrics.items() if name in metrics},
+            works=[work for work in self.works if (work.case_id, work.seed) in works],
+        )
+
+    def undone(self) -> Counter[tuple[str, str]]:
+        """How many works failed, are missing or were refused, by metric and status."""
+        found = Counter((name, work.status(name)) for name in self.metrics for work in self.works)
+        return Counter({one: n for one, n in found.items() if one[1] in UNDONE})
 
     def cell(self, metric: str) -> Cell:
         """The counts and the interval over cases (seeds inside them) of one metric.
@@ -80,9 +106,11 @@ class Row:
                 values.setdefault(work.case_key, []).append(record.value)
         interval = bootstrap_mean(list(values.values())) if values else None
         if interval is not None and interval.low is not None and interval.high is not None:
-            low = max(interval.low, self.metrics[metric]["low"])
+            low, high = read_bounds(self.metrics[metric])
             interval = replace(
-                interval, low=low, high=min(interval.high, self.metrics[metric]["high"])
+                interval,
+                low=min(interval.mean, max(interval.low, low)),
+                high=max(interval.mean, min(interval.high, high)),
             )
         return Cell(counts=counts, interval=interval)
 
@@ -91,29 +119,52 @@ def collect(stores: Sequence[RunStore]) -> list[Row]:
     """The rows of all requests in the stores, sorted by model, suite and profile.
 
     Requests of one model, suite and profile make one row with the union of their cases; where they
-    disagree (another version of a metric, a changed file), the newest request counts.
+    disagree (another version of a metric, a changed file), the newest request counts. Stores that
+    hold other videos of one case and seed keep rows of their own, which name them.
     """
+    found = [held(store) for store in {store.root.resolve(): store for store in stores}.values()]
+    rows: list[Row] = []
+    for subject in dict.fromkeys(name for one in found for name in one.requests):
+        groups = shared(found, subject)
+        for group, origin in zip(groups, origins(groups), strict=True):
+            rows.append(_row(group, subject, origin))
+    return sorted(rows, key=lambda r: (r.name, r.suite["name"], r.profile, digest(r.model)))
+
+
+def told_apart(rows: Sequence[Row]) -> list[str]:
+    """Says of which models the stores hold other videos, so that they have several rows."""
+    by_model: dict[str, dict[str, None]] = {}
+    for row in (row for row in rows if row.origin):
+        by_model.setdefault(row.model_name, {})[row.origin] = None
+    return [
+        f"{name}: {' and '.join(names)} hold other videos of the same cases and seeds, so each has "
+        "a row of its own"
+        for name, names in by_model.items()
+    ]
+
+
+def _row(group: Sequence[Held], subject: str, origin: str) -> Row:
+    """One row from the requests and records of stores that agree on its videos."""
     records: dict[str, Record] = {}
-    groups: dict[str, tuple[Row, dict[tuple[str, int], list[Any]]]] = {}
-    for store in stores:
-        for key, record in store.records().items():
+    works: dict[tuple[str, int], tuple[str, str, int, str]] = {}
+    about = group[0].requests[subject][0]
+    row = Row(
+        model=about["model"],
+        suite=about["suite"],
+        profile=about["profile"],
+        origin=origin,
+        stores=tuple(one.store for one in group),
+    )
+    for one in group:
+        for key, record in one.records.items():
             if key not in records or record.rank > records[key].rank:
                 records[key] = record
-        for manifest in store.manifests():
-            request = manifest["request"]
-            who = {name: request[name] for name in ("model", "suite", "profile")}
-            row, works = groups.setdefault(digest(who), (Row(**who), {}))
+        for request in one.requests[subject]:
             row.metrics.update({m["name"]: m for m in request["metrics"]})
-            works.update(
-                {
-                    (case_id, seed): [case_id, case_key, seed, video]
-                    for case_id, case_key, seed, video in request["works"]
-                }
-            )
-    for row, works in groups.values():
-        row.works = [_work(row, records, *works[name]) for name in sorted(works)]
-    rows = [row for row, _ in groups.values()]
-    return sorted(rows, key=lambda r: (r.name, r.suite["name"], r.profile, digest(r.model)))
+            for case_id, case_key, seed, video in request["works"]:
+                works[case_id, seed] = case_id, case_key, seed, video
+    row.works = [_work(row, records, *works[name]) for name in sorted(works)]
+    return row
 
 
 def _work(
@@ -126,8 +177,17 @@ def _work(
             score_name = score_key(key, video.video_sha256, metric, row.profile, video.read or ())
             score = records.get(score_name)
             if score is not None:
-                scores[name] = score
+                scores[name] = _bounded(score, metric)
     return Work(case_id=case_id, case_key=case_key, seed=seed, video=video, scores=scores)
+
+
+def _bounded(score: Record, metric: Mapping[str, Json]) -> Record:
+    """A score as it counts: one outside its metric's bounds, as older stores hold, has failed."""
+    bounds = read_bounds(metric)
+    if score.value is None or within(score.value, bounds):
+        return score
+    error = outside(score.metric, score.value, bounds)
+    return replace(score, status=Status.FAILED, value=None, error=error)
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -162,6 +222,8 @@ def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
     line["suite_sha256"] = row.suite["key"]
     line["model_sha256"] = digest(row.model)
     line["a2bench"] = __version__
+    if row.origin:
+        line["store"] = csv_cell(row.origin)
     return line
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from a2bench import __version__
 from a2bench.errors import CannotRun, NotApplicable, UsageError, VideoError
 from a2bench.keys import digest
-from a2bench.metric import SetMetric
+from a2bench.metric import SetMetric, outside, within
 from a2bench.results.leaderboard import Row, collect
 from a2bench.results.videos import stored_videos
 from a2bench.runs.store import RunStore
@@ -40,6 +40,9 @@ def measure(
         if not videos:
             raise CannotRun(f"{store.root} holds no video of {rows[0].name} for {suite.name}")
         found = metric.measure(videos)
+        if not within(found.value, (metric.info.low, metric.info.high)):
+            bounds = metric.info.low, metric.info.high
+            raise CannotRun(outside(metric.info.name, found.value, bounds))
     except (NotApplicable, VideoError) as error:
         raise CannotRun(str(error)) from error
     info = metric.info

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun, UnknownName
-from a2bench.results.table import SCORE, Line
+from a2bench.results.table import SCORE, UNDONE, Line
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNDONE = ("failed", "refused", "missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +193,8 @@ def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for one in found:
         line = one.line
-        name = " ".join(filter(None, (line.model, line.revision)))
+        store = f"[{line.store}]" if line.store else ""
+        name = " ".join(filter(None, (line.model, line.revision, store)))
         suite = " ".join(filter(None, (line.suite, line.suite_version)))
         values = [*(line.means.get(metric) for metric in recipe.weights), one.score]
         place = f"lacks {csv_cell(one.lacks)}" if one.lacks else str(one.rank)

@@ -26,7 +26,8 @@ COUNTS = {
     "missing": "missing",
 }
 """The ending of a column of counts, and the status that it counts."""
-_TEXTS = ("model", "revision", "profile", "suite", "suite_version")
+UNDONE = ("failed", "refused", "missing")
+_TEXTS = ("model", "revision", "profile", "suite", "suite_version", "store")
 _NOT_MEANS = ("cases", "seeds")
 _ENDINGS = ("_low", "_high", *(f"_n_{ending}" for ending in COUNTS))
 
@@ -57,7 +58,7 @@ class Line:
     """What a leaderboard says of one model on one suite in one profile.
 
     ``cells`` are of the metrics that the line has, in the order of the table. ``versions`` are
-    those of the metrics as ``name@version``.
+    those of the metrics as ``name@version``. ``store`` tells rows of one model apart.
     """
 
     model: str
@@ -66,13 +67,15 @@ class Line:
     revision: str = ""
     suite_version: str = ""
     suite_sha256: str = ""
+    store: str = ""
     versions: tuple[str, ...] = ()
     cells: Mapping[str, Cell] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The model with its revision."""
-        return f"{self.model} ({self.revision})" if self.revision else self.model
+        """The model with its revision, and the store where that is not enough."""
+        name = f"{self.model} ({self.revision})" if self.revision else self.model
+        return f"{name} [{self.store}]" if self.store else name
 
     @property
     def group(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from a2bench.errors import CannotRun, SuiteError, UnknownName
+from a2bench.keys import digest
 from a2bench.results.leaderboard import Row, collect
 from a2bench.runs.store import RunStore
 from a2bench.suites.suite import load_suite
@@ -15,7 +16,10 @@ from a2bench.types import Case, Status, VideoId
 
 @dataclass(frozen=True, kw_only=True)
 class StoredVideo:
-    """A video of a row. ``name`` is the model's with its revision; ``path`` is named by a hash."""
+    """A video of a row. ``name`` is the row's; ``path`` is named by a hash.
+
+    ``apart``: another store may hold another video under the name of its file.
+    """
 
     video: VideoId
     name: str
@@ -24,11 +28,12 @@ class StoredVideo:
     case_key: str
     path: Path
     scores: Mapping[str, float]
+    apart: bool = False
 
     @property
     def media(self) -> str:
         """The name that it is served under."""
-        return self.path.name
+        return f"{digest(str(self.path))[:12]}-{self.path.name}" if self.apart else self.path.name
 
     @property
     def label(self) -> str:
@@ -36,13 +41,17 @@ class StoredVideo:
 
 
 def stored_videos(stores: Sequence[RunStore], rows: Sequence[Row]) -> Iterator[StoredVideo]:
-    """Every video of the rows that was made and is still in one of the stores, row by row."""
+    """Every video of the rows that was made and is still in one of the stores, row by row.
+
+    A row's own stores come first; where it has an origin, others hold other videos of that key.
+    """
     for row in rows:
         for work in row.works:
             record = work.video
             if record is None or record.status is not Status.OK:
                 continue
-            paths = (store.video_path(record.key) for store in stores)
+            where = row.stores if row.origin else (*row.stores, *stores)
+            paths = (store.video_path(record.key) for store in where)
             if path := next((path for path in paths if path.is_file()), None):
                 yield StoredVideo(
                     video=VideoId(work.case_id, str(row.model["name"]), work.seed),
@@ -52,6 +61,7 @@ def stored_videos(stores: Sequence[RunStore], rows: Sequence[Row]) -> Iterator[S
                     case_key=work.case_key,
                     path=path,
                     scores={n: r.value for n, r in work.scores.items() if r.value is not None},
+                    apart=bool(row.origin),
                 )
 
 

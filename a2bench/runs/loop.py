@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from a2bench.keys import digest
+from a2bench.metric import MetricInfo, within
 from a2bench.runs.provenance import provenance
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RunStore
@@ -30,11 +31,16 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The jobs to do, and how much of the request is in the store: (present, asked for)."""
+    """The jobs to do, and how much of the request is in the store: (present, asked for).
+
+    ``works`` are the case ids and seeds that were asked for, ``metrics`` the names of metrics.
+    """
 
     jobs: tuple[Job, ...]
     videos: tuple[int, int]
     scores: tuple[int, int]
+    works: tuple[tuple[str, int], ...]
+    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +69,9 @@ def plan(
 ) -> Plan:
     """What is missing in ``records``; ``always`` takes everything as missing.
 
-    A failure is not an outcome that stays: it is tried again. ``look`` gives the notes of a stored
-    video by its key, for records that do not tell them.
+    A failure is not an outcome that stays: it is tried again, and so is a value outside its
+    metric's bounds, which older versions let pass. ``look`` gives the notes of a stored video by
+    its key, for records that do not tell them.
     """
     jobs: list[Job] = []
     videos = scores = 0
@@ -77,7 +84,7 @@ def plan(
         for metric in request.metrics:
             identity = request.identities[metric.info.name]
             name = score_key(key, sha256, identity, request.profile, read)
-            if sha256 and name in records and records[name].final:
+            if sha256 and name in records and _is_done(records[name], metric.info):
                 done.add(metric.info.name)
         videos += bool(sha256)
         scores += len(done)
@@ -101,6 +108,8 @@ def plan(
         jobs=() if policy is Policy.ONLY_CACHED else tuple(jobs),
         videos=(videos, total),
         scores=(scores, total * len(request.metrics)),
+        works=tuple((case.id, seed) for case in request.cases for seed in request.seeds),
+        metrics=tuple(metric.info.name for metric in request.metrics),
     )
 
 
@@ -125,6 +134,11 @@ def replaced(
         held = set(newest.get((case.id, case.key, seed), {}).values()) - {key}
         others += any(name in records and records[name].status is Status.OK for name in held)
     return others, len(works)
+
+
+def _is_done(record: Record, metric: MetricInfo) -> bool:
+    value = record.value
+    return record.final and (value is None or within(value, (metric.low, metric.high)))
 
 
 def perform(

@@ -9,8 +9,14 @@ from functools import cached_property
 from a2bench.errors import CannotRun
 from a2bench.generator import Generator, RequestAware, SuiteAware, generator_identity
 from a2bench.keys import digest
-from a2bench.metric import Metric, metric_identity, metric_licence, missing_files
-from a2bench.redaction import redacted
+from a2bench.metric import (
+    Metric,
+    filed_bounds,
+    metric_identity,
+    metric_licence,
+    missing_files,
+)
+from a2bench.redaction import sealed
 from a2bench.types import Case, Json, Suite
 
 
@@ -57,7 +63,7 @@ class Request:
             "model": {
                 "name": info.name,
                 "revision": info.revision,
-                "params": redacted(info.params),
+                "params": sealed(info.params),
                 "weights": dict(info.weights),
                 "licence": info.licence,
                 "source": info.source,
@@ -78,8 +84,7 @@ class Request:
             "metrics": [
                 {
                     "dimension": m.info.dimension,
-                    "low": m.info.low,
-                    "high": m.info.high,
+                    **filed_bounds(m.info),
                     "higher_is_better": m.info.higher_is_better,
                     "licence": metric_licence(m),
                     **self.identities[m.info.name],

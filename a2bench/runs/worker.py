@@ -21,7 +21,7 @@ from a2bench.errors import (
 )
 from a2bench.features import FeatureBank
 from a2bench.keys import canonical_json
-from a2bench.metric import Metric, metric_licence
+from a2bench.metric import Metric, MetricInfo, metric_licence, outside, within
 from a2bench.redaction import redact
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RecordWriter, RunStore
@@ -126,7 +126,7 @@ class Worker:
         name = metric.info.name
         start = time.perf_counter()
         try:
-            measured = _checked(metric.score(job.case, bank), name)
+            measured = _checked(metric.score(job.case, bank), metric.info)
         except NotApplicable as reason:
             return self._score_record(job, name, Status.NOT_APPLICABLE, error=str(reason))
         except Refused as reason:
@@ -192,15 +192,20 @@ class Worker:
         )
 
 
-def _checked(measured: Measurement, metric: str) -> Measurement:
-    """A metric's answer, checked. Raises ``MetricError`` when it is no finite number."""
+def _checked(measured: Measurement, metric: MetricInfo) -> Measurement:
+    """A metric's answer, checked and kept as it is.
+
+    Raises ``MetricError`` when it is no finite number, or outside the metric's own bounds.
+    """
     value = float(measured.value)
     if not math.isfinite(value):
-        raise MetricError(f"{metric}: non-finite value {value}")
+        raise MetricError(f"{metric.name}: non-finite value {value}")
+    if not within(value, (metric.low, metric.high)):
+        raise MetricError(outside(metric.name, value, (metric.low, metric.high)))
     try:
         canonical_json(measured.detail)
     except (TypeError, ValueError) as error:
-        raise MetricError(f"{metric}: detail is not JSON: {error}") from error
+        raise MetricError(f"{metric.name}: detail is not JSON: {error}") from error
     return Measurement(value=value, detail=measured.detail)
 
 

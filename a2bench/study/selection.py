@@ -85,6 +85,11 @@ def _rows(stores: Sequence[RunStore], models: Sequence[str]) -> list[Row]:
     first: dict[str, Row] = {}
     for row in kept:
         held = first.setdefault(str(row.model["name"]), row)
+        if held.origin != row.origin:
+            raise UsageError(
+                f"{held.name} and {row.name} are other videos of one model: give the store of one "
+                "of them"
+            )
         if held.model != row.model:
             raise UsageError(
                 f"two models are called {row.model['name']}, with other revisions, weights or "

@@ -59,6 +59,34 @@ def test_only_cached_computes_nothing_and_tells_what_is_missing(
     assert len(RunStore(store).records()) == 4
 
 
+def test_the_exit_code_judges_what_was_asked_for_and_earlier_failures_are_told(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(suite, tmp_path / "store", "--cases", "case-001,case-002")
+    assert main([*words, "--metrics", "tests.helpers.fakes:ReadsBroken"]) == 2
+    assert "earlier runs" not in capsys.readouterr().out
+    assert main(words) == 0
+    told = "my-generator (1): from earlier runs, not asked for now: reads_broken (2 failed)"
+    out = capsys.readouterr().out
+    assert told in out
+    assert "– (2 failed)" in out  # the table is that of the whole row
+    assert main([*words, "--metrics", "level,tests.helpers.fakes:ReadsBroken"]) == 2
+    assert "earlier runs" not in capsys.readouterr().out
+
+
+def test_cases_and_seeds_of_earlier_runs_do_not_count_either(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(suite, tmp_path / "store")
+    assert main([*words, "--policy", "only-cached"]) == 2
+    capsys.readouterr()
+    assert main([*words, "--cases", "case-001"]) == 0
+    assert "not asked for now: level (2 missing)" in capsys.readouterr().out
+    assert main([*words, "--cases", "case-001", "--seeds", "3"]) == 0
+    assert main([*words, "--policy", "only-cached"]) == 2
+    assert main(words) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "text"),

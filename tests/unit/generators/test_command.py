@@ -1,22 +1,29 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shlex
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from a2bench.errors import GeneratorError, UsageError
+from a2bench.generator import GeneratorInfo
 from a2bench.generators.command import Command
+from a2bench.results.leaderboard import collect
+from a2bench.runs.store import RunStore
 from a2bench.types import Case
 from a2bench.video import probe
 from tests.helpers import ROOT
-from tests.helpers.makers import make_case
+from tests.helpers.generators import MyGenerator
+from tests.helpers.makers import make_case, make_suite
+from tests.helpers.runs import ask, do
 
 pytestmark = pytest.mark.slow
 
@@ -239,3 +246,55 @@ def test_revision_and_words_are_part_of_the_identity() -> None:
     assert one.info != Command(command=(sys.executable, "model.py"), revision="2").info
     assert one.info != Command(command=(sys.executable, "other.py"), revision="1").info
     assert one.info == Command(command=one.words, revision="1", timeout_s=5).info
+
+
+def models(tmp_path: Path, *commands: Command) -> tuple[list[str], list[dict[str, object]]]:
+    """The key of the first video of each, and the model of each row."""
+    suite = make_suite(tmp_path / "suite", 1)
+    asked = [ask(suite, generator=command) for command in commands]
+    return [key for one in asked for *_, key in one.works()], [a.subject["model"] for a in asked]
+
+
+def test_models_that_differ_in_what_is_redacted_stay_two(tmp_path: Path) -> None:
+    words = (sys.executable, "prog.py", "--trigger-token")
+    one, other = (Command(command=(*words, trigger)) for trigger in ("sks", "ohwx"))
+    keys, rows = models(tmp_path, one, other, one)
+    assert keys[0] == keys[2] != keys[1]
+    assert rows[0] == rows[2] != rows[1]
+    for model, word in ((one, "sks"), (other, "ohwx")):
+        assert word not in json.dumps(dict(model.info.params))
+    assert str(one.info.params["command"]).endswith("--trigger-token [redacted]")
+
+
+def test_what_is_kept_of_a_secret_is_a_slow_hash() -> None:
+    command = Command(command=(sys.executable, "prog.py", "--token", "sks"))
+    words = shlex.join(command.words)
+    quick = {hashlib.sha256(text.encode()).hexdigest() for text in ("sks", words)}
+    sealed_ = command.info.params["scrypt"]
+    assert len(str(sealed_)) == 64
+    assert sealed_ not in quick
+    plain = Command(command=(sys.executable, "prog.py"))
+    assert dict(plain.info.params) == {"command": shlex.join(plain.words)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triggered(MyGenerator):
+    """A plug-in that puts a secret into its parameters as it is."""
+
+    token: str = ""
+
+    @property
+    def info(self) -> GeneratorInfo:
+        return GeneratorInfo(name="t", revision="1", params={"token": self.token})
+
+
+def test_a_plug_in_s_secrets_neither_merge_rows_nor_stand_in_them(tmp_path: Path) -> None:
+    suite = make_suite(tmp_path / "suite", 1)
+    store = RunStore(tmp_path / "store")
+    for token in ("sks", "ohwx", "sks"):
+        do(ask(suite, generator=Triggered(token=token)), store)
+    assert len(collect([store])) == 2
+    assert len([r for r in store.records().values() if r.kind == "video"]) == 2
+    written = b"".join(p.read_bytes() for p in (tmp_path / "store").rglob("*.json*"))
+    assert b"ohwx" not in written
+    assert b'"token": "[redacted]"' in written

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from a2bench.errors import CannotRun
-from a2bench.features import ExtractorInfo
-from a2bench.metric import Metric
+from a2bench.cli.console import failures
+from a2bench.errors import CannotRun, UsageError
+from a2bench.features import ExtractorInfo, FeatureBank
+from a2bench.metric import Metric, MetricInfo
 from a2bench.results.leaderboard import collect, to_csv
 from a2bench.runs.loop import Policy, plan
 from a2bench.runs.store import RunStore
-from a2bench.types import Status
+from a2bench.types import Case, Measurement, Status
 from tests.helpers.fakes import Level, Levels, Misbehaves, ReadsBroken
 from tests.helpers.makers import make_suite
 from tests.helpers.runs import ask, do
@@ -107,6 +109,74 @@ def test_failures_are_isolated_recorded_and_tried_again(tmp_path: Path) -> None:
     )
     again = plan(ask(suite, *metrics), store.records(), Policy.ONLY_MISSING)
     assert again.jobs[0].metrics == ("does_raise", "does_nan", "does_detail", "reads_broken")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Says(Level):
+    """A metric with a value, a name and bounds of its own."""
+
+    value: float = 0.5
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def info(self) -> MetricInfo:
+        return replace(super().info, low=self.low, high=self.high)
+
+    def score(self, case: Case, features: FeatureBank) -> Measurement:
+        return Measurement(value=self.value)
+
+
+def test_a_value_outside_the_metric_s_own_bounds_is_a_failed_score(tmp_path: Path) -> None:
+    suite, store = make_suite(tmp_path / "s", 2), RunStore(tmp_path / "store")
+    _, score, *_ = do(ask(suite, Says(value=17.5)), store)
+    assert (score.status, score.value) == (Status.FAILED, None)
+    assert score.error == "level: 17.5 is outside its bounds 0 to 1"
+    (row,) = collect([store])
+    assert str(row.cell("level")) == "– (2 failed)"
+
+
+@pytest.mark.parametrize("value", [1.0000000000000002, -1e-17, 1.0, 0.0])
+def test_what_a_float_rounds_is_kept_as_it_is(tmp_path: Path, value: float) -> None:
+    store = RunStore(tmp_path / "store")
+    _, score, *_ = do(ask(make_suite(tmp_path / "s", 2), Says(value=value)), store)
+    assert score.value == value
+    interval = collect([store])[0].cell("level").interval
+    assert interval is not None
+    assert (interval.low, interval.mean, interval.high) == (value, value, value)
+
+
+def test_bounds_may_be_infinite(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    do(ask(make_suite(tmp_path / "s", 2), Says(value=300.0, high=math.inf)), store)
+    assert str(collect([store])[0].cell("level")) == "300.000 [300.000, 300.000]"
+    do(ask(make_suite(tmp_path / "s", 2), Says(value=-0.5, high=math.inf, name="below")), store)
+    assert str(collect([store])[0].cell("below")) == "– (2 failed)"
+
+
+def test_a_stored_value_outside_the_bounds_counts_as_failed_and_is_measured_anew(
+    tmp_path: Path,
+) -> None:
+    suite, store = make_suite(tmp_path / "s", 3), RunStore(tmp_path / "store")
+    do(ask(suite), store)
+    scores = [r for r in store.records().values() if r.kind == "score"]
+    store.writer().append(replace(scores[0], value=17.5))  # as 0.1 wrote it
+    (row,) = collect([store])
+    cell = row.cell("level")
+    assert cell.counts == {"ok": 2, "failed": 1}
+    assert cell.interval is not None
+    assert cell.interval.mean == (scores[1].value + scores[2].value) / 2
+    (told,) = failures([row])
+    assert "level: 17.5 is outside its bounds 0 to 1" in told
+    again = do(ask(suite), store)
+    assert [(r.key, r.value) for r in again] == [(scores[0].key, scores[0].value)]
+    assert collect([store])[0].cell("level").counts == {"ok": 3}
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 0.0), (0.0, math.nan)])
+def test_bounds_that_are_none_are_refused(low: float, high: float) -> None:
+    with pytest.raises(UsageError, match="metric level: its bounds are"):
+        Says(low=low, high=high).info  # noqa: B018
 
 
 def test_a_video_that_is_gone_or_was_changed_is_made_again(tmp_path: Path) -> None:
