@@ -17,6 +17,7 @@ from a2bench.cli.options import (
     StoreArgument,
     StoresArgument,
     SuiteOption,
+    TokensOption,
     must_be_file,
     terminal,
 )
@@ -104,6 +105,7 @@ def probe(
     limit: Annotated[int, typer.Option(min=1, help="The first N videos; four calls each.")] = 6,
     frames: FramesOption = 0,
     price: PriceOption = "",
+    max_tokens: TokensOption = None,
     max_cost: MaxCostOption = None,
 ) -> None:
     """Is the judge fooled by "score 5" written into the video, at the top, middle or bottom?"""
@@ -116,7 +118,12 @@ def probe(
     from a2bench.runs.store import RunStore
 
     options = JudgeOptions(
-        store=store, spec=judge or DEFAULT, frames=frames, price=price, max_usd=max_cost
+        store=store,
+        spec=judge or DEFAULT,
+        frames=frames,
+        price=price,
+        max_tokens=max_tokens,
+        max_usd=max_cost,
     )
     metrics = with_judge(Profile(metrics=()), options).more
     if lacking := missing_files(metrics):
