@@ -1,6 +1,7 @@
 """Records to a table: one row a model, suite and profile, folded in sorted order.
 
-A row never mixes profiles, suites or versions of a metric. Every mean stands beside its interval
+A row never mixes profiles, suites or versions of a metric, and a column never mixes definitions
+(``definitions``): two judges have two columns. Every mean stands beside its interval
 and its counts; a failed or missing measurement is counted, never averaged.
 """
 
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from a2bench import __version__
 from a2bench.keys import digest
+from a2bench.results.definitions import Definition, current, identity
+from a2bench.results.definitions import columns as columns_of
 from a2bench.results.table import Cell, columns
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
@@ -47,13 +50,18 @@ class Work:
 
 @dataclass(kw_only=True)
 class Row:
-    """One model on one suite in one profile."""
+    """One model on one suite in one profile.
+
+    ``metrics`` are definitions by the names of their columns, ``judges`` the judges of those that
+    have one.
+    """
 
     model: Mapping[str, Json]
     suite: Mapping[str, Json]
     profile: str
     metrics: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
+    judges: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -91,10 +99,12 @@ def collect(stores: Sequence[RunStore]) -> list[Row]:
     """The rows of all requests in the stores, sorted by model, suite and profile.
 
     Requests of one model, suite and profile make one row with the union of their cases; where they
-    disagree (another version of a metric, a changed file), the newest request counts.
+    disagree (another version of a metric, a changed file), the newest request counts. What was
+    measured in two ways, as by two judges, has a column for each.
     """
     records: dict[str, Record] = {}
     groups: dict[str, tuple[Row, dict[tuple[str, int], list[Any]]]] = {}
+    metrics: dict[str, list[Definition]] = {}
     for store in stores:
         for key, record in store.records().items():
             if key not in records or record.rank > records[key].rank:
@@ -103,17 +113,35 @@ def collect(stores: Sequence[RunStore]) -> list[Row]:
             request = manifest["request"]
             who = {name: request[name] for name in ("model", "suite", "profile")}
             row, works = groups.setdefault(digest(who), (Row(**who), {}))
-            row.metrics.update({m["name"]: m for m in request["metrics"]})
+            metrics.setdefault(digest(who), []).extend(request["metrics"])
             works.update(
                 {
                     (case_id, seed): [case_id, case_key, seed, video]
                     for case_id, case_key, seed, video in request["works"]
                 }
             )
+    counted = {name: current(every) for name, every in metrics.items()}
+    named = columns_of((groups[name][0].profile, own) for name, own in counted.items())
+    for name, (row, _) in groups.items():
+        columns = [(named[row.profile, identity(metric)], metric) for metric in counted[name]]
+        row.metrics = {column.name: metric for column, metric in columns}
+        row.judges = {column.name: column.judge for column, _ in columns if column.judge}
     for row, works in groups.values():
-        row.works = [_work(row, records, *works[name]) for name in sorted(works)]
+        row.works = [_work(row, records, *works[work]) for work in sorted(works)]
     rows = [row for row, _ in groups.values()]
     return sorted(rows, key=lambda r: (r.name, r.suite["name"], r.profile, digest(r.model)))
+
+
+def judges(rows: Iterable[Row]) -> list[str]:
+    """Who gave the judged scores of these rows, as their columns call them."""
+    found = {
+        row.judges[name]
+        for row in rows
+        for work in row.works
+        for name, record in work.scores.items()
+        if name in row.judges and record.value is not None
+    }
+    return sorted(found)
 
 
 def _work(
@@ -156,8 +184,8 @@ def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
     }
     for name in names:
         line |= columns(name, row.cell(name))
-    versions = [f"{name}@{metric['version']}" for name, metric in sorted(row.metrics.items())]
-    line["metric_versions"] = csv_cell(" ".join(versions))
+    versions = sorted({(metric["name"], metric["version"]) for metric in row.metrics.values()})
+    line["metric_versions"] = csv_cell(" ".join(f"{name}@{number}" for name, number in versions))
     line["metrics_sha256"] = digest([row.metrics[name] for name in sorted(row.metrics)])
     line["suite_sha256"] = row.suite["key"]
     line["model_sha256"] = digest(row.model)
@@ -173,7 +201,8 @@ def to_csv(rows: Sequence[Row]) -> str:
 def to_markdown(rows: Sequence[Row]) -> str:
     """The table for reading: means with intervals, and the counts where not every case is ok."""
     names = _names(rows)
-    lines = ["| model | suite | profile | cases | " + " | ".join(names) + " |"]
+    heads = map(markdown_cell, names)
+    lines = ["| model | suite | profile | cases | " + " | ".join(heads) + " |"]
     lines.append("|" + " --- |" * (4 + len(names)))
     for row in rows:
         cases = len({work.case_key for work in row.works})
