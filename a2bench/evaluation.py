@@ -86,7 +86,7 @@ def evaluate(
     if policy not in set(Policy):
         raise UsageError(f"no policy {policy!r}: {', '.join(Policy)}")
     whole = load_suite(suite) if isinstance(suite, str) else suite
-    judging = judge or JudgeOptions(store=folder, reuse=policy != Policy.ALWAYS)
+    judging = (judge or JudgeOptions(store=folder, reuse=policy != Policy.ALWAYS)).anew()
     measures = with_judge(build_profile(profile, device), judging)
     generator = GENERATORS.create(model, params) if isinstance(model, str) else model
     request = Request(

@@ -181,10 +181,10 @@ def _met(expectation: Expectation, values: Mapping[tuple[str, str, str], float],
 def _values(store: RunStore, suites: set[str]) -> dict[tuple[str, str, str], float]:
     """Each value that is ok, by control, metric and case key."""
     return {
-        (str(row.model["name"]), metric, work.case_key): record.value
+        (str(row.model["name"]), record.metric, work.case_key): record.value
         for row in collect([store])
         if row.suite["key"] in suites
         for work in row.works
-        for metric, record in work.scores.items()
+        for record in work.scores.values()
         if record.value is not None
     }

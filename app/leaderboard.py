@@ -14,7 +14,7 @@ from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
 from a2bench.results.charts import axes, means, net, parts, radar, ranked, shown_table
 from a2bench.results.recipe import load_recipe, recipes, scored
-from a2bench.results.table import Line, lines_of, read_table
+from a2bench.results.table import Line, lines_of, read_tables
 from a2bench.results.videos import StoredVideo, case_of, gallery
 from a2bench.video import probe
 
@@ -47,7 +47,7 @@ def page() -> None:
 
 @st.cache_data
 def _lines() -> list[Line]:
-    return [line for path in frame.what().tables for line in lines_of(read_table(path))]
+    return [line for table in read_tables(frame.what().tables) for line in lines_of(table)]
 
 
 @st.cache_data

@@ -156,10 +156,10 @@ def failures(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         reasons: dict[tuple[str, str], list[str]] = {}
         for work in row.works:
-            records = [work.video, *work.scores.values()] if work.video else []
-            for record in records:
+            records = {"video": work.video, **work.scores} if work.video else {}
+            for what, record in records.items():
                 if record is not None and record.status in (Status.FAILED, Status.REFUSED):
-                    reason = (record.metric or "video", record.error or "")
+                    reason = (what, record.error or "")
                     reasons.setdefault(reason, []).append(f"{work.case_id}/{work.seed}")
         for (what, error), cases in sorted(reasons.items()):
             named = ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")

@@ -17,6 +17,7 @@ from a2bench.cli.options import (
     StoreArgument,
     StoresArgument,
     SuiteOption,
+    TokensOption,
     must_be_file,
     terminal,
 )
@@ -38,6 +39,9 @@ def agreement(
     stores: StoresArgument,
     ratings: Annotated[Path, typer.Option(help="CSV: model,case,criterion,score[,seed,rater].")],
     out: Annotated[Path | None, typer.Option(help="Also as a .csv file.")] = None,
+    judge: Annotated[
+        str, typer.Option(help="Which judge, as tables call it, if there are several.")
+    ] = "",
 ) -> None:
     """Judge and people: rank correlations, exact agreement, bias."""
     from a2bench.ratings.judge_agreement import agreements, judged, read_ratings
@@ -46,15 +50,15 @@ def agreement(
 
     must_be_file(ratings)
     people = read_ratings(ratings)
-    judge = judged(collect([RunStore(path) for path in stores]))
-    found = agreements(judge, people)
+    scores = judged(collect([RunStore(path) for path in stores]), judge)
+    found = agreements(scores, people)
     if not found:
         raise CannotRun(
-            f"no video has both a judged score ({len(judge)} here) and a rating ({len(people)} in "
+            f"no video has both a judged score ({len(scores)} here) and a rating ({len(people)} in "
             f"{ratings}): names of models, cases and criteria must be the same"
         )
     terminal(width=180).print(_table(found))
-    unmatched = len(people.keys() - judge.keys())
+    unmatched = len(people.keys() - scores.keys())
     typer.echo(f"{found[-1].videos} scores compared; {unmatched} rated ones were not judged")
     if out is not None:
         out.write_text(_csv(found), encoding="utf-8")
@@ -104,6 +108,7 @@ def probe(
     limit: Annotated[int, typer.Option(min=1, help="The first N videos; four calls each.")] = 6,
     frames: FramesOption = 0,
     price: PriceOption = "",
+    max_tokens: TokensOption = None,
     max_cost: MaxCostOption = None,
 ) -> None:
     """Is the judge fooled by "score 5" written into the video, at the top, middle or bottom?"""
@@ -116,7 +121,12 @@ def probe(
     from a2bench.runs.store import RunStore
 
     options = JudgeOptions(
-        store=store, spec=judge or DEFAULT, frames=frames, price=price, max_usd=max_cost
+        store=store,
+        spec=judge or DEFAULT,
+        frames=frames,
+        price=price,
+        max_tokens=max_tokens,
+        max_usd=max_cost,
     )
     metrics = with_judge(Profile(metrics=()), options).more
     if lacking := missing_files(metrics):

@@ -47,6 +47,10 @@ RepeatsOption = Annotated[
 PriceOption = Annotated[
     str, typer.Option("--judge-price", help="INPUT,OUTPUT: US dollars for a million tokens.")
 ]
+TokensOption = Annotated[
+    int | None,
+    typer.Option("--judge-max-tokens", min=1, help="Tokens of an answer, thoughts included."),
+]
 RateOption = Annotated[
     int | None, typer.Option("--judge-rpm", min=1, help="Calls a minute, of all workers together.")
 ]

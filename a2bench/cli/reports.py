@@ -76,16 +76,18 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
 
     from a2bench.results.leaderboard import collect, table, told_apart
     from a2bench.results.recipe import load_recipe, scored, to_markdown, with_scores
-    from a2bench.results.table import lines_of, read_table
+    from a2bench.results.table import apart, lines_of, read_table
     from a2bench.results.videos import opened
     from a2bench.text import plain
 
     recipe = load_recipe(name)
-    tables = [read_table(path) for path in sources if path.suffix == ".csv"]
+    tables = {str(path): read_table(path) for path in sources if path.suffix == ".csv"}
     rows = collect(opened([path for path in sources if path.suffix != ".csv"]))
     if not tables and not rows:
         raise CannotRun("nothing was run there: no row to score")
-    whole = pd.concat([*tables, table(rows)] if rows else tables, ignore_index=True)
+    if rows:
+        tables["run stores"] = table(rows)
+    whole = pd.concat(apart(tables), ignore_index=True)
     found = scored(lines_of(whole), recipe)
     shown = to_markdown(found, recipe)
     csv = with_scores(whole, found, recipe).to_csv(index=False, lineterminator="\n")

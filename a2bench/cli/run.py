@@ -23,6 +23,7 @@ from a2bench.cli.options import (
     RepeatsOption,
     StoreOption,
     SuiteOption,
+    TokensOption,
     WorkersOption,
     split,
     terminal,
@@ -65,6 +66,7 @@ def run(
     judge_frames: FramesOption = 0,
     judge_repeats: RepeatsOption = 1,
     judge_price: PriceOption = "",
+    judge_max_tokens: TokensOption = None,
     judge_rpm: RateOption = None,
     max_cost: MaxCostOption = None,
 ) -> None:
@@ -81,6 +83,7 @@ def run(
         frames=judge_frames,
         repeats=judge_repeats,
         price=judge_price,
+        max_tokens=judge_max_tokens,
         max_usd=max_cost,
         per_minute=judge_rpm,
         reuse=policy != "always",

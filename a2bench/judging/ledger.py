@@ -17,6 +17,19 @@ from a2bench.errors import StoreError, WorkError
 
 _MINUTE_S = 60.0
 _VERSION = 1
+MOST_REJECTED = 3
+"""So many videos in a row whose requests a service cannot take: it is no fault of the videos."""
+
+_ROW_OF_REJECTED = """
+SELECT count(DISTINCT video_sha256), max(error) FROM attempt AS one
+WHERE run = :run AND service = :service AND outcome = 'rejected'
+AND id > (SELECT coalesce(max(id), 0) FROM attempt WHERE run = :run AND service = :service
+          AND outcome IN ('ok', 'contract', 'refused'))
+AND NOT EXISTS (SELECT 1 FROM attempt WHERE question = one.question AND run != :run
+                AND outcome = 'rejected' AND id < one.id)
+"""
+"""Since the service last answered; what it rejected in an earlier run, too, says nothing new."""
+
 _SCHEMA = """
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY,
@@ -27,7 +40,8 @@ CREATE TABLE attempt (
     video_sha256 TEXT NOT NULL,
     started REAL NOT NULL,    -- seconds since 1970
     seconds REAL,
-    outcome TEXT NOT NULL,    -- pending, ok, contract, refused, unavailable, denied, failed
+    outcome TEXT NOT NULL,    -- pending, ok, contract, refused, unavailable, denied, rejected,
+                              -- failed
     error TEXT,
     reply TEXT,
     model TEXT,               -- which model answered, in its own words
@@ -42,7 +56,7 @@ PRAGMA user_version = 1;
 
 
 class Stopped(WorkError):
-    """No further call in this run: its cost limit is reached, or it was denied."""
+    """No further call in this run: its cost limit is reached, or it was denied or rejected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +141,9 @@ class Ledger:
     def begin(self, call: Call) -> int | float:
         """The attempt's number (int), or how many seconds (float) to wait before asking again.
 
-        Raises ``Stopped`` when this run was denied, or when the call might pass its cost limit:
-        what is under way counts with the most that it can cost.
+        Raises ``Stopped`` when this run was denied, when the requests for ``MOST_REJECTED`` videos
+        in a row were rejected, or when the call might pass its cost limit: what is under way counts
+        with the most that it can cost.
         """
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
@@ -157,11 +172,19 @@ class Ledger:
             )
 
     def _refuse(self, db: sqlite3.Connection, call: Call) -> None:
+        who = {"run": self.run, "service": call.service}
         denied = db.execute(
-            "SELECT error FROM attempt WHERE run = ? AND outcome = 'denied' LIMIT 1", [self.run]
+            "SELECT error FROM attempt "
+            "WHERE run = :run AND service = :service AND outcome = 'denied' LIMIT 1",
+            who,
         ).fetchone()
         if denied:
             raise Stopped(f"not asked, as this run was denied before: {denied[0]}")
+        rejected, error = db.execute(_ROW_OF_REJECTED, who).fetchone()
+        if rejected >= MOST_REJECTED:
+            raise Stopped(
+                f"not asked, as the requests for {rejected} videos in a row were rejected: {error}"
+            )
         if self.max_usd is None:
             return
         (spent,) = db.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from a2bench.judging.ledger import Ledger
@@ -24,7 +24,8 @@ class JudgeOptions:
 
     ``spec`` is ``gemini:MODEL``, ``openai:URL#MODEL`` or ``recorded:FILE``. ``frames`` 0: the video
     itself where the judge takes one, else 16. ``price`` is ``INPUT,OUTPUT`` in US dollars for a
-    million tokens, for a model whose price is not known. ``max_usd`` bounds the cost of this run,
+    million tokens, for a model whose price is not known. ``max_tokens`` bounds an answer and the
+    thoughts before it; None: the judge's own limit. ``max_usd`` bounds the cost of this run,
     ``per_minute`` the calls of all runs on the store. ``reuse`` False pays again for an answer
     that the ledger holds.
     """
@@ -34,10 +35,15 @@ class JudgeOptions:
     frames: int = 0
     repeats: int = 1
     price: str = ""
+    max_tokens: int | None = None
     max_usd: float | None = None
     per_minute: int | None = None
     reuse: bool = True
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def anew(self) -> JudgeOptions:
+        """The same for another run: with its own limit of costs, and denied nothing yet."""
+        return replace(self, run=uuid.uuid4().hex)
 
     @property
     def ledger(self) -> Ledger:

@@ -19,11 +19,11 @@ from a2bench.metric import read_bounds
 from a2bench.ratings.annex_e import annex_e
 from a2bench.ratings.reliability import pearson
 from a2bench.ratings.table import Votes
-from a2bench.results.leaderboard import Row
+from a2bench.results.definitions import JUDGE, base
+from a2bench.results.leaderboard import Row, judges
 from a2bench.stats import Floats
 from a2bench.types import VideoId
 
-JUDGE = "judge_"
 SCALES = {"motion_smoothness": (0.706, 0.9975), "text_similarity": (0.0, 0.364)}
 """VBench's fixed bounds, for metrics that use little of their own range."""
 
@@ -178,6 +178,7 @@ def collect_samples(rows: Sequence[Row], target: Mapping[VideoId, float]) -> Sam
     """
     measured: dict[VideoId, Mapping[str, float]] = {}
     infos: dict[str, Mapping[str, object]] = {}
+    asked = judges(rows)
     for row in rows:
         infos |= {name: info for name, info in row.metrics.items() if info["higher_is_better"]}
         for work in row.works:
@@ -212,15 +213,16 @@ def collect_samples(rows: Sequence[Row], target: Mapping[VideoId, float]) -> Sam
         videos=videos,
         values=(raw - low) / (high - low),
         target=np.array([target[v] for v in videos]),
-        judge=_judged([measured[v] for v in videos]),
-        left_out=f"{len(target) - len(videos)} videos; metrics: {', '.join(dropped) or 'none'}",
+        judge=None if len(asked) > 1 else _judged([measured[v] for v in videos]),
+        left_out=f"{len(target) - len(videos)} videos; metrics: {', '.join(dropped) or 'none'}"
+        + (f"; of several judges: {', '.join(asked)}" if len(asked) > 1 else ""),
     )
 
 
 def _judged(measured: Sequence[Mapping[str, float]]) -> Floats | None:
     """The mean of the judge's scores; None unless every video has some."""
     asked = {f"{JUDGE}{criterion.id}" for criterion in criteria()}
-    scores = [[v for n, v in values.items() if n in asked] for values in measured]
+    scores = [[v for n, v in values.items() if base(n) in asked] for values in measured]
     return np.array([math.fsum(s) / len(s) for s in scores]) if all(scores) else None
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from a2bench.errors import CannotRun
 from a2bench.ratings.table import read
-from a2bench.results.leaderboard import Row
+from a2bench.results.definitions import JUDGE
+from a2bench.results.leaderboard import Row, judges
 from a2bench.stats import Interval, bootstrap_mean, kendall, spearman
 from a2bench.types import VideoId
 
@@ -53,15 +54,23 @@ def read_ratings(path: Path) -> dict[Rated, list[int]]:
     return found
 
 
-def judged(rows: Sequence[Row]) -> dict[Rated, float]:
-    """What the judge of some rows gave. Raises ``CannotRun`` where two rows differ."""
+def judged(rows: Sequence[Row], judge: str = "") -> dict[Rated, float]:
+    """What the one judge of some rows gave, or the one that is called ``judge`` there.
+
+    Raises ``CannotRun`` where there are several, not this one, or where two rows differ.
+    """
+    named = judges(rows)
+    if judge and judge not in named:
+        raise CannotRun(f"no judge {judge!r} there: {', '.join(named) or 'nothing was judged'}")
+    if len(named) > 1 and not judge:
+        raise CannotRun(f"several judges: {'; '.join(named)}. Say which is meant with --judge NAME")
     found: dict[Rated, float] = {}
     for row in rows:
         for work in row.works:
             for name, record in work.scores.items():
-                if record.value is None or not name.startswith("judge_"):
+                if record.value is None or row.judges.get(name) != (judge or named[0]):
                     continue
-                criterion = name.removeprefix("judge_")
+                criterion = record.metric.removeprefix(JUDGE)
                 video = VideoId(work.case_id, str(row.model["name"]), work.seed)
                 if found.setdefault(Rated(video, criterion), record.value) != record.value:
                     raise CannotRun(

@@ -122,7 +122,7 @@ def ranked(found: Sequence[Scored], recipe: Recipe) -> list[dict[str, str]]:
     for one in sorted(found, key=lambda s: math.inf if s.score is None else -s.score):
         row = {"rank": "–" if one.score is None else str(one.rank), "model": one.line.name}
         row |= {SCORE: decimal(one.score)}
-        row |= {name: decimal(one.line.means.get(name)) for name in recipe.weights}
+        row |= {name: one.shown(name) for name in recipe.weights}
         rows.append(row | ({"lacks": one.lacks} if lacking else {}))
     return rows
 
@@ -143,6 +143,6 @@ def parts(found: Sequence[Scored], recipe: Recipe) -> pd.DataFrame:
         for one in found
         if one.score is not None
         for index, (name, weight) in enumerate(recipe.weights.items())
-        if (value := one.line.means.get(name)) is not None
+        if (value := one.values.get(name)) is not None
     ]
     return pd.DataFrame(rows, columns=["model", "metric", "value", "weight", "part", "order"])

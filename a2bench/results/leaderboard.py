@@ -1,19 +1,22 @@
 """Records to a table: one row a model, suite and profile, folded in sorted order.
 
-A row never mixes profiles, suites or versions of a metric. Every mean stands beside its interval
+A row never mixes profiles, suites or versions of a metric, and a column never mixes definitions
+(``definitions``): two judges have two columns. Every mean stands beside its interval
 and its counts; a failed or missing measurement is counted, never averaged.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from a2bench import __version__
 from a2bench.keys import digest
 from a2bench.metric import outside, read_bounds, within
+from a2bench.results.definitions import columns as columns_of
+from a2bench.results.definitions import Definition, current, identity
 from a2bench.results.holdings import Held, held, origins, shared
 from a2bench.results.table import UNDONE, Cell, columns
 from a2bench.runs.request import score_key
@@ -51,8 +54,9 @@ class Work:
 class Row:
     """One model on one suite in one profile.
 
-    ``stores`` are those that it is from; ``origin`` names them where others hold other videos of
-    the same model, which have a row of their own.
+    ``metrics`` are definitions by the names of their columns, ``judges`` the judges of those that
+    have one. ``stores`` are those that it is from; ``origin`` names them where others hold other
+    videos of the same model, which have a row of their own.
     """
 
     model: Mapping[str, Json]
@@ -60,6 +64,7 @@ class Row:
     profile: str
     metrics: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
+    judges: dict[str, str] = field(default_factory=dict)
     origin: str = ""
     stores: tuple[RunStore, ...] = ()
 
@@ -120,15 +125,33 @@ def collect(stores: Sequence[RunStore]) -> list[Row]:
 
     Requests of one model, suite and profile make one row with the union of their cases; where they
     disagree (another version of a metric, a changed file), the newest request counts. Stores that
-    hold other videos of one case and seed keep rows of their own, which name them.
+    hold other videos of one case and seed keep rows of their own, which name them; what was
+    measured in two ways, as by two judges, has a column for each.
     """
     found = [held(store) for store in {store.root.resolve(): store for store in stores}.values()]
-    rows: list[Row] = []
-    for subject in dict.fromkeys(name for one in found for name in one.requests):
-        groups = shared(found, subject)
-        for group, origin in zip(groups, origins(groups), strict=True):
-            rows.append(_row(group, subject, origin))
+    shared_out = [
+        (group, subject, origin)
+        for subject in dict.fromkeys(name for one in found for name in one.requests)
+        for group, origin in _with_origins(shared(found, subject))
+    ]
+    rows = [_row(group, subject, origin) for group, subject, origin in shared_out]
+    counted = [current(_definitions(group, subject)) for group, subject, _ in shared_out]
+    named = columns_of((row.profile, own) for row, own in zip(rows, counted, strict=True))
+    for row, own, (group, subject, _) in zip(rows, counted, shared_out, strict=True):
+        columns = [(named[row.profile, identity(metric)], metric) for metric in own]
+        row.metrics = {column.name: metric for column, metric in columns}
+        row.judges = {column.name: column.judge for column, _ in columns if column.judge}
+        row.works = _works(row, group, subject)
     return sorted(rows, key=lambda r: (r.name, r.suite["name"], r.profile, digest(r.model)))
+
+
+def _definitions(group: Sequence[Held], subject: str) -> list[Definition]:
+    """Every metric that the stores of a row were asked for, the oldest first."""
+    return [m for one in group for asked in one.requests[subject] for m in asked["metrics"]]
+
+
+def _with_origins(groups: Sequence[Sequence[Held]]) -> Iterator[tuple[Sequence[Held], str]]:
+    return zip(groups, origins(groups), strict=True)
 
 
 def told_apart(rows: Sequence[Row]) -> list[str]:
@@ -144,27 +167,41 @@ def told_apart(rows: Sequence[Row]) -> list[str]:
 
 
 def _row(group: Sequence[Held], subject: str, origin: str) -> Row:
-    """One row from the requests and records of stores that agree on its videos."""
-    records: dict[str, Record] = {}
-    works: dict[tuple[str, int], tuple[str, str, int, str]] = {}
+    """The row of stores that agree on its videos, without what was measured."""
     about = group[0].requests[subject][0]
-    row = Row(
+    return Row(
         model=about["model"],
         suite=about["suite"],
         profile=about["profile"],
         origin=origin,
         stores=tuple(one.store for one in group),
     )
+
+
+def _works(row: Row, group: Sequence[Held], subject: str) -> list[Work]:
+    """The works of a row, from the requests and records of its stores."""
+    records: dict[str, Record] = {}
+    works: dict[tuple[str, int], tuple[str, str, int, str]] = {}
     for one in group:
         for key, record in one.records.items():
             if key not in records or record.rank > records[key].rank:
                 records[key] = record
         for request in one.requests[subject]:
-            row.metrics.update({m["name"]: m for m in request["metrics"]})
             for case_id, case_key, seed, video in request["works"]:
                 works[case_id, seed] = case_id, case_key, seed, video
-    row.works = [_work(row, records, *works[name]) for name in sorted(works)]
-    return row
+    return [_work(row, records, *works[name]) for name in sorted(works)]
+
+
+def judges(rows: Iterable[Row]) -> list[str]:
+    """Who gave the judged scores of these rows, as their columns call them."""
+    found = {
+        row.judges[name]
+        for row in rows
+        for work in row.works
+        for name, record in work.scores.items()
+        if name in row.judges and record.value is not None
+    }
+    return sorted(found)
 
 
 def _work(
@@ -216,8 +253,8 @@ def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
     }
     for name in names:
         line |= columns(name, row.cell(name))
-    versions = [f"{name}@{metric['version']}" for name, metric in sorted(row.metrics.items())]
-    line["metric_versions"] = csv_cell(" ".join(versions))
+    versions = sorted({(metric["name"], metric["version"]) for metric in row.metrics.values()})
+    line["metric_versions"] = csv_cell(" ".join(f"{name}@{number}" for name, number in versions))
     line["metrics_sha256"] = digest([row.metrics[name] for name in sorted(row.metrics)])
     line["suite_sha256"] = row.suite["key"]
     line["model_sha256"] = digest(row.model)
@@ -235,7 +272,8 @@ def to_csv(rows: Sequence[Row]) -> str:
 def to_markdown(rows: Sequence[Row]) -> str:
     """The table for reading: means with intervals, and the counts where not every case is ok."""
     names = _names(rows)
-    lines = ["| model | suite | profile | cases | " + " | ".join(names) + " |"]
+    heads = map(markdown_cell, names)
+    lines = ["| model | suite | profile | cases | " + " | ".join(heads) + " |"]
     lines.append("|" + " --- |" * (4 + len(names)))
     for row in rows:
         cases = len({work.case_key for work in row.works})

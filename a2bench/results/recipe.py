@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun, UnknownName
+from a2bench.results.definitions import base, label
 from a2bench.results.table import SCORE, UNDONE, Line
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json
@@ -116,30 +117,40 @@ def _number(value: object, name: str) -> float:
 class Scored:
     """A line with its comprehensive score, or what it lacks, in words.
 
-    ``rank`` 1 is best; ties share the better rank.
+    ``rank`` 1 is best; ties share the better rank. ``columns`` are those that the recipe's metrics
+    were read from: a metric may be measured in several ways in one table, and a line have one.
     """
 
     line: Line
     score: float | None
     rank: int | None
     lacks: str
+    columns: Mapping[str, str]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The mean of each of the recipe's metrics that has one."""
+        means = self.line.means
+        return {name: means[column] for name, column in self.columns.items() if column in means}
+
+    def shown(self, metric: str) -> str:
+        """A mean, and by whom or how it was measured where the table has several ways."""
+        column = self.columns.get(metric, metric)
+        told = label(column) if column != metric else ""
+        return decimal(self.values.get(metric)) + (f" ({told})" if told else "")
 
 
 def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
     """The comprehensive score of each line.
 
-    Ranks count only among lines of one profile and suite, measured with the same versions of the
-    recipe's metrics.
+    Ranks count only among lines of one profile and suite, measured with the same versions and
+    definitions of the recipe's metrics. A line that has a metric in several ways, as by two judges,
+    is not scored by a recipe that does not say which.
     """
-    lacks = [_lacks(line, recipe) for line in lines]
-    scores = [
-        None if lack else recipe.score(line.means) for line, lack in zip(lines, lacks, strict=True)
-    ]
-    classes = [_class(line, recipe) for line in lines]
-    return [
-        Scored(line=line, score=scores[i], rank=_rank(i, scores, classes), lacks=lacks[i])
-        for i, line in enumerate(lines)
-    ]
+    found = [_unranked(line, recipe) for line in lines]
+    scores = [one.score for one in found]
+    classes = [_class(one, recipe) for one in found]
+    return [replace(one, rank=_rank(i, scores, classes)) for i, one in enumerate(found)]
 
 
 def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) -> pd.DataFrame:
@@ -169,36 +180,46 @@ def _rank(
     return 1 + sum(s is not None and s > own and c == classes[row] for s, c in others)
 
 
-def _lacks(line: Line, recipe: Recipe) -> str:
-    """What keeps a line from being scored: metrics without a value, or measured in part."""
-    found = []
+def _unranked(line: Line, recipe: Recipe) -> Scored:
+    """A line with its score, or with what it lacks: metrics without a value, or in part."""
+    lacks, columns, means = [], {}, line.means
     for name in recipe.weights:
-        if name not in line.means:
-            found.append(name)
-            continue
-        counts = line.cells[name].counts
-        found += [f"{name} ({n} {status})" for status in UNDONE if (n := counts.get(status, 0))]
-    return " ".join(found)
+        ways = [
+            column for column in line.cells if line.cells[column].asked and base(column) == name
+        ]
+        ways = [name] if name in line.cells and line.cells[name].asked else ways
+        if len(ways) > 1:
+            lacks.append(f"{name} (of {len(ways)}, name one: {', '.join(map(label, ways))})")
+        elif not ways or ways[0] not in means:
+            lacks.append(name)
+        else:
+            columns[name] = ways[0]
+            counts = line.cells[ways[0]].counts
+            lacks += [f"{name} ({n} {status})" for status in UNDONE if (n := counts.get(status, 0))]
+    one = Scored(line=line, score=None, rank=None, lacks=" ".join(lacks), columns=columns)
+    return one if lacks else replace(one, score=recipe.score(one.values))
 
 
-def _class(line: Line, recipe: Recipe) -> tuple[str, ...]:
+def _class(one: Scored, recipe: Recipe) -> tuple[str, ...]:
     """Only lines of one class are ranked together."""
-    ours = sorted(v for v in line.versions if v.partition("@")[0] in recipe.weights)
-    return (line.profile, line.suite, line.suite_version, line.suite_sha256, *ours)
+    line, metrics = one.line, set(map(base, recipe.weights))
+    ours = sorted(v for v in line.versions if v.partition("@")[0] in metrics)
+    read = sorted(one.columns.values())
+    return (line.profile, line.suite, line.suite_version, line.suite_sha256, *ours, *read)
 
 
 def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
     """Scored lines for reading: the parts, the score, the rank, and what the recipe is."""
     heads = ["model", "suite", "profile", *recipe.weights, SCORE, "rank"]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines = ["| " + " | ".join(map(markdown_cell, heads)) + " |", "|" + " --- |" * len(heads)]
     for one in found:
         line = one.line
         store = f"[{line.store}]" if line.store else ""
         name = " ".join(filter(None, (line.model, line.revision, store)))
         suite = " ".join(filter(None, (line.suite, line.suite_version)))
-        values = [*(line.means.get(metric) for metric in recipe.weights), one.score]
+        values = [*map(one.shown, recipe.weights), decimal(one.score)]
         place = f"lacks {csv_cell(one.lacks)}" if one.lacks else str(one.rank)
-        cells = [name, suite, line.profile, *map(decimal, values), place]
+        cells = [name, suite, line.profile, *values, place]
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
     note = f"{SCORE}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2bench.errors import CannotRun
+from a2bench.results.definitions import JUDGE
 from a2bench.stats import Interval
-from a2bench.text import csv_cell
+from a2bench.text import csv_cell, plain
 from a2bench.types import Json
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Cell:
 
     interval: Interval | None
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was anything to measure."""
+        return self.interval is not None or any(self.counts.values())
 
     def __str__(self) -> str:
         """In words: ``0.512 [0.487, 0.538]``, then the counts that are not ok."""
@@ -119,6 +125,30 @@ def lines_of(table: pd.DataFrame) -> list[Line]:
     return [_line(row, metrics) for row in table.to_dict("records")]
 
 
+def read_tables(paths: Sequence[Path]) -> list[pd.DataFrame]:
+    """Several tables whose rows are to stand together. Raises ``CannotRun`` as ``read_table``."""
+    return apart({str(path): read_table(path) for path in paths})
+
+
+def apart(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
+    """Tables with names, so that no judge's column of one means another's of another.
+
+    A table does not say whether the judge of its ``judge_dress_consistency`` is that of another
+    table. Where their ``metrics_sha256`` are not the same, such columns get the table's name.
+    """
+    found = []
+    for name, table in tables.items():
+        others = [other for other in tables.values() if other is not table]
+        unlike = [other for other in others if _definitions(other) != _definitions(table)]
+        clash = [
+            metric for metric in _judged(table) if any(metric in _judged(other) for other in unlike)
+        ]
+        told = {metric: f"{metric} ({plain(name, limit=200)})" for metric in clash}
+        new = {f"{old}{end}": f"{to}{end}" for old, to in told.items() for end in ("", *_ENDINGS)}
+        found.append(table.rename(columns=new))
+    return found
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """The leaderboard of a CSV file; text stays text.
 
@@ -136,6 +166,16 @@ def read_table(path: Path) -> pd.DataFrame:
     for name in (str(name) for name in table if not is_numeric_dtype(table[name])):
         table[name] = table[name].fillna("").astype("str").map(csv_cell)
     return table
+
+
+def _judged(table: pd.DataFrame) -> list[str]:
+    """The metrics of a table that a judge may have given, and that have values."""
+    names = (str(name) for name in table if str(name).startswith(JUDGE))
+    return [n for n in names if not n.endswith(_ENDINGS) and table[n].notna().any()]
+
+
+def _definitions(table: pd.DataFrame) -> set[str]:
+    return set(table["metrics_sha256"].astype("str")) if "metrics_sha256" in table else {""}
 
 
 def _line(row: Mapping[Any, Any], metrics: Sequence[str]) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,11 @@ from a2bench.metrics.judge.protocol import (
     Judge,
     JudgeError,
     Question,
+    Rejected,
     Reply,
     Unavailable,
 )
+from a2bench.metrics.judge.reply import said
 from a2bench.redaction import redact
 from a2bench.text import plain
 
@@ -28,15 +31,24 @@ _OUTCOMES = (
     (ContractError, "contract"),
     (Declined, "refused"),
     (Denied, "denied"),
+    (Rejected, "rejected"),
     (Unavailable, "unavailable"),
     (JudgeError, "failed"),
 )
 """What an exception is called in the ledger; the first that fits."""
 
+FIRST_SILENCE_S = 30.0
+"""After a line on waiting the next one waits so long, then twice as long each time."""
+
 
 def jitter() -> float:
     """Random in [0, 1), another in every process."""
     return secrets.randbelow(1 << 30) / (1 << 30)
+
+
+def to_screen(line: str) -> None:
+    """To standard error, which workers that are processes share with the one who started them."""
+    print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +58,7 @@ class Patience:
     The n-th retry comes after ``first_s * 2 ** n`` seconds, at most ``most_s``, of which one half
     is random; if the service tells how long to wait, after that and the random half. A question
     with all its retries takes at most ``deadline_s``. ``now_s``, ``sleep`` and ``random`` are the
-    clock and the chance.
+    clock and the chance. ``tell`` shows a line on the waiting.
     """
 
     first_s: float = 1.0
@@ -56,6 +68,7 @@ class Patience:
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = jitter
+    tell: Callable[[str], None] = to_screen
 
     def wait_s(self, retry: int, told_s: float | None) -> float:
         half = min(self.most_s, self.first_s * 2 ** min(retry, 30)) / 2
@@ -118,6 +131,7 @@ class _Conversation:
         self._deadline: float | None = None
         self._attempts = self._in = self._out = 0
         self._model = ""
+        self._silence_s, self._silent_until = FIRST_SILENCE_S / 2, 0.0
 
     def hold(self) -> Answer:
         try:
@@ -152,7 +166,20 @@ class _Conversation:
                         f"no answer in {self._patience.deadline_s:g} s, "
                         f"{self._attempts} attempts: {error}"
                     ) from error
+                self._tell(error, wait_s)
                 self._patience.sleep(wait_s)
+
+    def _tell(self, error: Unavailable, wait_s: float) -> None:
+        """Says who is waited for, why and for how long: at once, then less and less often."""
+        now_s = self._patience.now_s()
+        if now_s < self._silent_until:
+            return
+        self._silence_s = min(2 * self._silence_s, self._patience.deadline_s)
+        self._silent_until = now_s + self._silence_s
+        self._patience.tell(
+            f"judge {named(self._judge)}, {plain(self._question.case_id)}: {error}; asked again in "
+            f"{wait_s:.0f} s, given up after {self._left_s():.0f} s more"
+        )
 
     def _attempt(self, question: Question) -> Verdict:
         """One call, booked before it is made and again when it is over.
@@ -163,7 +190,7 @@ class _Conversation:
         reply = None
         try:
             reply = self._judge.ask(question, timeout_s=min(self._patience.call_s, self._left_s()))
-            verdict = parse(reply.text, self._criteria)
+            verdict = self._read(reply)
         except (JudgeError, Declined) as fault:
             reply = fault.reply if isinstance(fault, Declined) else reply
             self._end(attempt, start, reply, fault=fault)
@@ -171,6 +198,24 @@ class _Conversation:
         self._end(attempt, start, replace(reply, text=verdict.text()))
         self._model = _model(reply)
         return verdict
+
+    def _read(self, reply: Reply) -> Verdict:
+        """The verdict of a reply. To one that had no room to begin, the same question is no help.
+
+        Raises ``ContractError``, or ``JudgeError`` where asking again cannot be of use.
+        """
+        try:
+            return parse(reply.text, self._criteria)
+        except ContractError as error:
+            if not reply.cut:
+                raise
+            most = self._judge.max_output_tokens
+            if said(reply.text):
+                raise ContractError(f"{error}: it was cut off at {most} tokens") from error
+            raise JudgeError(
+                f"the judge used its {most} tokens up before it wrote an answer, most likely for "
+                "thinking: give it more with --judge-max-tokens, or let the server limit thinking"
+            ) from error
 
     def _begin(self, question: Question) -> int:
         """Books the call; waits while the rate is reached. The deadline starts with the first."""
@@ -217,6 +262,12 @@ class _Conversation:
             retry_at=self._ledger.wall_s() + told_s if told_s else None,
         )
         self._ledger.end(attempt, result)
+
+
+def named(judge: Judge) -> str:
+    """A judge in a few words: which way to it, and the model or the file."""
+    parts = (str(judge.identity.get(name, "")) for name in ("judge", "model", "sha256"))
+    return plain(" ".join(part[:60] for part in parts if part))
 
 
 def _model(reply: Reply) -> str:

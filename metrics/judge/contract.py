@@ -15,6 +15,7 @@ from typing import Any
 from a2bench.criteria import LEAST, MOST, Criterion
 from a2bench.keys import digest
 from a2bench.metrics.judge.protocol import JudgeError, Media, Part, Question
+from a2bench.metrics.judge.reply import only_object
 from a2bench.redaction import redact
 from a2bench.types import Case, Element, Json
 
@@ -24,6 +25,7 @@ _MARKERS = re.compile(
     re.IGNORECASE,
 )
 _REASON_CHARACTERS = 600
+_WHOLE = re.compile(r"([0-9])(?:\.0+)?")
 
 
 class ContractError(JudgeError):
@@ -115,25 +117,21 @@ def schema(criteria: Sequence[Criterion]) -> Json:
 
 
 def parse(text: str, criteria: Sequence[Criterion]) -> Verdict:
-    """Reads a reply: the one JSON object that ``schema`` describes and nothing else.
+    """Reads a reply: the one JSON object that ``schema`` describes, whatever stands around it.
 
     Raises ``ContractError``; its text holds nothing of the reply, as it goes back to the judge.
     """
     try:
-        reply = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        reply = only_object(text)
+    except ValueError as error:
         raise ContractError("the reply is not one JSON object") from error
-    if not isinstance(reply, dict):
-        raise ContractError("the reply is not one JSON object")
     ids = [criterion.id for criterion in criteria]
     if missing := [name for name in ids if name not in reply]:
         raise ContractError(f"missing: {', '.join(missing)}")
     if len(reply) > len(ids):
         raise ContractError("the reply has criteria that were not asked for")
-    for name in ids:
-        _check(name, reply[name])
     return Verdict(
-        scores={name: reply[name]["score"] for name in ids},
+        scores={name: _score(name, reply[name]) for name in ids},
         reasons={name: redact(reply[name]["reason"][:_REASON_CHARACTERS]) for name in ids},
     )
 
@@ -146,24 +144,20 @@ def quoted(text: str) -> str:
     return json.dumps("".join(c for c in bare if c.isprintable() or c == "\n"), ensure_ascii=False)
 
 
-def _check(name: str, given: Any) -> None:
+def _score(name: str, given: Any) -> int:
+    """The score of one criterion: 4, also where it was written as 4.0 or "4"."""
     if not isinstance(given, dict) or set(given) != {"reason", "score"}:
         raise ContractError(f"{name} is not an object of reason and score")
     if not isinstance(given["reason"], str):
         raise ContractError(f"the reason of {name} is not a text")
     score = given["score"]
+    if isinstance(score, str) and (whole := _WHOLE.fullmatch(score.strip())):
+        score = int(whole[1])
+    if isinstance(score, float) and score.is_integer():
+        score = int(score)
     if type(score) is not int or not LEAST <= score <= MOST:  # True is an int, too
         raise ContractError(f"the score of {name} is not a whole number from {LEAST} to {MOST}")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name comes twice")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    return score
 
 
 def _described(criterion: Criterion) -> str:

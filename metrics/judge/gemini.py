@@ -10,13 +10,14 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from a2bench.metrics.judge.http import fault, retry_after_s
+from a2bench.metrics.judge.http import fault, no_connection, retry_after_s
 from a2bench.metrics.judge.protocol import (
     Declined,
+    Denied,
     JudgeError,
     Media,
     Price,
@@ -41,7 +42,8 @@ PRICES = {
 }
 """The list prices of the paid tier for prompts up to 200,000 tokens; others by ``price``."""
 
-_ANSWERED = ("STOP", "MAX_TOKENS")
+_CUT = "MAX_TOKENS"
+_ANSWERED = ("STOP", _CUT)
 _PROCESSING_POLL_S = 2.0
 
 
@@ -130,9 +132,10 @@ def _client(timeout_s: float) -> Iterator[Client]:
             yield client
     except errors.APIError as error:
         told_s = retry_after_s(getattr(error.response, "headers", {})) or _retry_info_s(error)
-        raise fault(error.code, f"{error.status}: {error.message}", told_s) from None
+        found = fault(error.code, f"{error.status}: {error.message}", told_s)
+        raise Denied(str(found)) if _bad_key(error) else found from None
     except _transport_errors() as error:
-        raise Unavailable(f"no connection to Gemini: {type(error).__name__}") from None
+        raise no_connection("Gemini", error) from None
     except (errors.UnknownApiResponseError, KeyError, ValueError) as error:
         raise JudgeError(f"Gemini sent no usable answer: {type(error).__name__}") from None
 
@@ -206,7 +209,12 @@ def _reply(answer: types.GenerateContentResponse) -> Reply:
     if reason not in _ANSWERED:
         why = f"finish reason {_told(candidate.finish_reason)}"
         raise Declined(f"Gemini declined to answer ({why})", reply)
-    return reply
+    return replace(reply, cut=reason == _CUT)
+
+
+def _bad_key(error: Any) -> bool:
+    """Whether a 400 is about the key, which Gemini does not answer with a 401."""
+    return error.code == 400 and "API_KEY_INVALID" in str(error.details)
 
 
 def _told(reason: Any) -> str:

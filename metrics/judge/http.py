@@ -6,20 +6,34 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from a2bench.metrics.judge.protocol import Denied, JudgeError, Unavailable
+from a2bench.metrics.judge.protocol import Denied, JudgeError, Rejected, Unavailable
 from a2bench.redaction import redact
 from a2bench.text import plain
 
 _AGAIN = frozenset({408, 425, 429})
-_DENIED = frozenset({400, 401, 402, 403, 404})
+_DENIED = frozenset({401, 402, 403, 404})
+_REJECTED = frozenset({400, 413, 422})
 
 
 def fault(status: int, text: str, told_s: float | None = None) -> JudgeError:
-    """The error for an HTTP status: try again (429, 5xx), never in this run (400-404), or this."""
+    """The error for an HTTP status.
+
+    Try again (429, 5xx), nothing more in this run (401-404), not this request (400, 413, 422), or
+    this.
+    """
     told = redact(plain(f"HTTP {status}: {text}", limit=300))
     if status in _AGAIN or status >= 500:
         return Unavailable(told, retry_after_s=told_s)
-    return Denied(told) if status in _DENIED else JudgeError(told)
+    if status in _DENIED:
+        return Denied(told)
+    return Rejected(told) if status in _REJECTED else JudgeError(told)
+
+
+def no_connection(who: str, error: BaseException) -> Unavailable:
+    """The error for a call that got no answer, with the reason that the system gives."""
+    reason = plain(redact(str(error)), limit=200)
+    told = f"no connection to {who}: {type(error).__name__}" + (f": {reason}" if reason else "")
+    return Unavailable(told)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

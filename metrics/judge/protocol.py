@@ -23,7 +23,11 @@ class Unavailable(JudgeError):
 
 
 class Denied(JudgeError):
-    """No answer to anything in this run: a bad key, no right, a request the service rejects."""
+    """No answer to anything in this run: a bad key, no right, no such model."""
+
+
+class Rejected(JudgeError):
+    """No answer to this request, which the service cannot take. It may take the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +92,16 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a judge wrote, which model it says it is, and what it counted."""
+    """What a judge wrote, which model it says it is, and what it counted.
+
+    ``cut`` says that it was stopped at its limit of tokens.
+    """
 
     text: str
     model: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    cut: bool = False
 
 
 class Declined(Refused):
@@ -135,5 +143,5 @@ class Judge(Protocol):
         ...
 
     def ask(self, question: Question, *, timeout_s: float) -> Reply:
-        """One attempt. Raises ``Unavailable``, ``Denied``, ``Declined`` or ``JudgeError``."""
+        """One attempt. Raises ``Declined`` or a ``JudgeError``, best one of the above."""
         ...

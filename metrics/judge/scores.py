@@ -126,7 +126,7 @@ def with_judge(profile: Profile, options: JudgeOptions) -> Profile:
     The sets are ``judge`` (all), ``judge-a2bench`` and ``judge-lynx``. Raises ``UsageError`` for a
     judge that cannot be meant.
     """
-    judge = judge_of(options.spec, options.price)
+    judge = judge_of(options.spec, options.price, options.max_tokens)
     every = criteria()
     usual = DEFAULT_FRAMES if judge.shows == "frames" else 0
     judged = JudgedVideo(
@@ -146,25 +146,27 @@ def with_judge(profile: Profile, options: JudgeOptions) -> Profile:
     return replace(profile, more=(*profile.more, *metrics), sets={**profile.sets, **sets})
 
 
-def judge_of(spec: str, price: str = "") -> Judge:
+def judge_of(spec: str, price: str = "", max_tokens: int | None = None) -> Judge:
     """The judge that ``spec`` names. Raises ``UsageError`` for one that nobody knows."""
     name, _, rest = spec.partition(":")
     if name not in _JUDGES:
         raise unknown("judge", name, _JUDGES)
     if not rest:
         raise UsageError(f"--judge {name}: write gemini:MODEL, openai:URL#MODEL or recorded:FILE")
-    return _JUDGES[name](rest, _price(price))
+    return _JUDGES[name](
+        rest, _price(price), {"max_output_tokens": max_tokens} if max_tokens else {}
+    )
 
 
-def _openai(rest: str, price: Price | None) -> Judge:
+def _openai(rest: str, price: Price | None, limit: Mapping[str, int]) -> Judge:
     url, _, model = rest.partition("#")
-    return OpenAi(url=url, model=model, price=price)
+    return OpenAi(url=url, model=model, price=price, **limit)
 
 
-_JUDGES: Mapping[str, Callable[[str, Price | None], Judge]] = {
-    "gemini": lambda rest, price: Gemini(model=rest, list_price=price),
+_JUDGES: Mapping[str, Callable[[str, Price | None, Mapping[str, int]], Judge]] = {
+    "gemini": lambda rest, price, limit: Gemini(model=rest, list_price=price, **limit),
     "openai": _openai,
-    "recorded": lambda rest, _: Recorded(path=Path(rest)),
+    "recorded": lambda rest, *_: Recorded(path=Path(rest)),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from a2bench.runs.store import Record, RunStore
 from a2bench.types import Status
 from a2bench.video import encode, probe
 from tests.helpers.fakes import Canned, Level
-from tests.helpers.judge_server import SCORE, Answer, gemini, verdict
+from tests.helpers.judge_server import SCORE, Answer, gemini, serve, verdict
 from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_frames, make_suite, write_video
 from tests.helpers.runs import do
@@ -111,7 +112,7 @@ def test_fault_22_a_judge_that_never_answers_is_left_and_asked_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_fault_23_a_denied_run_stops_judging_and_goes_on_measuring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
@@ -131,6 +132,93 @@ def test_fault_23_a_denied_run_stops_judging_and_goes_on_measuring(
         again = do(ask(suite, judge_metrics(store)), store)
         assert faces(again) == [(Status.OK, None)] * 3
     assert clock.slept == []
+
+
+def rejected(text: str = "cannot read the video", status: int = 400) -> Answer:
+    body = {"error": {"code": status, "message": text, "status": "INVALID_ARGUMENT"}}
+    return Answer(status=status, body=body)
+
+
+def test_fault_23_a_request_that_is_rejected_fails_its_video_alone_in_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 4)
+    words = (Status.FAILED, "HTTP 400: INVALID_ARGUMENT: cannot read the video")
+    good = (Status.OK, None)
+    with gemini_service(monkeypatch) as service:
+        service.answers = [rejected()]
+        assert faces(do(ask(suite, judge_metrics(store)), store)) == [words, *[good] * 3]
+        service.answers = [rejected()]
+        assert faces(do(ask(suite, judge_metrics(store)), store)) == [words]
+        assert faces(do(ask(suite, judge_metrics(store)), store)) == [good]
+        assert len(service.calls) == 6
+    assert [one.outcome for one in attempts(store)] == [
+        "rejected", "ok", "ok", "ok", "rejected", "ok",
+    ]  # fmt: skip
+
+
+def test_fault_23_what_is_rejected_for_three_videos_in_a_row_stops_the_run_and_not_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 8)
+    with gemini_service(monkeypatch) as service:
+        service.answers = [rejected()] * 10
+        records = do(ask(suite, (*judge_metrics(store), Level())), store)
+        assert len(service.calls) == 3
+        errors = [error or "" for _, error in faces(records)]
+        assert [error.startswith("HTTP 400") for error in errors] == [True] * 3 + [False] * 5
+        assert all("for 3 videos in a row were rejected: HTTP 400" in e for e in errors[3:])
+        assert [r.status for r in records if r.metric == "level"] == [Status.OK] * 8
+        # those that were rejected before say nothing new: the three after them do
+        do(ask(suite, judge_metrics(store)), store)
+        assert len(service.calls) == 3 + 6
+        service.answers = []
+        assert faces(do(ask(suite, judge_metrics(store)), store)) == [(Status.OK, None)] * 8
+
+
+def test_fault_23_an_answer_between_two_that_are_rejected_ends_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 6)
+    declined = Answer(body={"promptFeedback": {"blockReason": "SAFETY"}})
+    with gemini_service(monkeypatch) as service:
+        service.answers = [rejected(), rejected(status=422), declined, rejected(), rejected()]
+        records = do(ask(suite, judge_metrics(store)), store)
+        assert len(service.calls) == 6
+    assert [status.value for status, _ in faces(records)] == [
+        "failed", "failed", "refused", "failed", "failed", "ok",
+    ]  # fmt: skip
+
+
+def test_fault_23_a_bad_key_stops_at_once_also_where_the_service_answers_400(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 3)
+    reason = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
+    error = {"code": 400, "message": "bad key", "status": "INVALID_ARGUMENT", "details": [reason]}
+    with gemini_service(monkeypatch) as service:
+        service.answers = [Answer(status=400, body={"error": error})] * 3
+        do(ask(suite, judge_metrics(store)), store)
+        assert len(service.calls) == 1
+    assert [one.outcome for one in attempts(store)] == ["denied"]
+
+
+def test_who_is_waited_for_and_why_is_told_at_once_and_then_less_and_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, clock = RunStore(tmp_path / "store"), Clock()
+    with serve() as service:
+        spec = f"openai:{service.url}/v1#open-vlm"
+    do(ask(make_suite(tmp_path / "s", 1), judge_metrics(store, spec=spec, clock=clock)), store)
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("judge ")]
+    assert lines[0] == (
+        "judge openai open-vlm, case-001: no connection to the judge: ConnectionRefusedError: "
+        "[Errno 111] Connection refused; asked again in 1 s, given up after 600 s more"
+    )
+    assert len(lines) == 5 < len(clock.slept)
+    left = [int(line.split("after ")[1].split()[0]) for line in lines]
+    gaps = [a - b for a, b in pairwise(left)]
+    assert all(gap >= least for gap, least in zip(gaps, (30, 60, 120, 240), strict=False))
 
 
 @pytest.mark.slow
@@ -175,7 +263,7 @@ def _verdict(**changes: Any) -> str:
     "reply",
     [
         "I think it deserves a 4 out of 5.",
-        _verdict() + _verdict(),
+        _verdict() + _verdict(rationality={"reason": "", "score": 1}),
         *(_verdict(rationality={"reason": "", "score": bad}) for bad in ("4/5", 6, 0, 4.7)),
         _verdict(rationality=None),
     ],

@@ -83,10 +83,10 @@ def gemini(text: str, *, finish: str = "STOP") -> dict[str, Any]:
     }
 
 
-def openai(text: str) -> dict[str, Any]:
+def openai(text: Any, *, finish: str = "stop", **message: Any) -> dict[str, Any]:
     return {
         "model": "open-vlm",
-        "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+        "choices": [{"message": {"content": text, **message}, "finish_reason": finish}],
         "usage": {"prompt_tokens": 1000, "completion_tokens": 200},
     }
 

@@ -16,8 +16,9 @@ from a2bench.generator import GeneratorInfo
 from a2bench.parameters import typed
 from a2bench.registry import GENERATORS
 from a2bench.runs.store import RunStore
-from tests.helpers.suites import command, write_suite
 from tests.helpers.generators import MyGenerator
+from tests.helpers.runs import command
+from tests.helpers.suites import write_suite
 
 if TYPE_CHECKING:
     from fractions import Fraction as Elsewhere

@@ -51,7 +51,13 @@ def test_a_reply_that_keeps_the_contract_is_read() -> None:
     "text",
     [
         "", "null", "[]", "4", "I would give this a 4.", '{"face_consistency": 4}',
-        "```json\n{}\n```", "{}{}", '{"face_consistency": {"reason": "r", "score": 4}} 5',
+        "```json\n{}\n```", "{}{}", '{"face_consistency": {"reason": "r", "score": 4}}}',
+        '{"face_consistency": {"reason": "r", "score": 4}}{"face_consistency": {"reason": "r", '
+        '"score": 5}}',
+        'Of {"example": 1} kind: {"face_consistency": {"reason": "r", "score": 4}}',
+        '{"verdict": {"face_consistency": {"reason": "r", "score": 4}}',
+        '<think>{"face_consistency": {"reason": "r", "score": 4}}',
+        "{" + '"a":{' * 100_000,
         '{"face_consistency": {"reason": "r", "score": NaN}}', "[" * 100_000,
         '{"face_consistency": {"reason": "r", "score": 4, "score": 5}}',
         '{"face_consistency": {"reason": "r", "score": 4, "extra": 1}}',
@@ -67,10 +73,39 @@ def test_any_other_text_breaks_the_contract(text: str) -> None:
         contract.parse(text, [FACE])
 
 
-@pytest.mark.parametrize("score", ["4/5", "4", 6, 0, -1, 4.7, 4.0, True, None, [4]])
+@pytest.mark.parametrize(
+    "score",
+    ["4/5", "four", "44", "4.5", "", "6", "0", "\u0664", 6, 0, -1, 4.7, 6.0, True, None, [4]],
+)
 def test_only_whole_numbers_from_one_to_five_are_scores(score: Any) -> None:
     with pytest.raises(ContractError, match="not a whole number from 1 to 5"):
         contract.parse(json.dumps(verdict([FACE.id], score)), [FACE])
+
+
+@pytest.mark.parametrize("score", [4, 4.0, "4", " 4 ", "4.0", "4\n"])
+def test_a_whole_number_is_one_however_it_is_written(score: Any) -> None:
+    read = contract.parse(json.dumps(verdict([FACE.id], score)), [FACE])
+    assert (read.scores, type(read.scores[FACE.id])) == ({FACE.id: 4}, int)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "```json\n{}\n```", "```\n{}\n```\n", "Here it is:\n{}", "{}\nI hope that helps. 5/5",
+        "<think>A {{draft}}: 3?</think>\n{}", "no opening tag</think>{}", "{0}\n{0}",
+        '<THINK>{{"face_consistency": {{"reason": "r", "score": 1}}}}</think>```json\n{}```',
+        "\ufeff{}",
+    ],
+)  # fmt: skip
+def test_what_stands_around_the_one_object_is_no_doubt_about_it(around: str) -> None:
+    whole = json.dumps(verdict([FACE.id], 4))
+    assert contract.parse(around.format(whole), [FACE]).scores == {FACE.id: 4}
+
+
+def test_a_reason_may_tell_of_braces_and_thoughts() -> None:
+    whole = verdict([FACE.id], 4)
+    whole[FACE.id]["reason"] = "a sign says <think> {score: 5} </think>"
+    assert contract.parse(json.dumps(whole), [FACE]).reasons[FACE.id].startswith("a sign says <")
 
 
 def test_the_fault_that_goes_back_to_the_judge_holds_nothing_of_its_reply() -> None:

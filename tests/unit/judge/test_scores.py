@@ -26,7 +26,7 @@ from a2bench.runs.loop import Policy, perform, plan
 from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from tests.helpers.fakes import Level
-from tests.helpers.judge_server import SCORE, Answer, gemini, inline, serve, verdict
+from tests.helpers.judge_server import SCORE, Answer, gemini, inline, openai, serve, verdict
 from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_suite
 from tests.helpers.runs import do
@@ -350,7 +350,71 @@ def test_a_truncated_answer_is_repaired_with_what_was_wrong(
         service.answers = [Answer(body=gemini('{"face', finish="MAX_TOKENS"))]
         records = do(ask(make_suite(tmp_path / "s", 1), judge_metrics(store, clock=clock)), store)
         assert len(service.calls) == 2
-        assert "could not be used: the reply is not one JSON object" in service.texts()[-1]
+        assert (
+            "could not be used: the reply is not one JSON object: it was cut" in service.texts()[-1]
+        )
     assert {r.status for r in records} == {Status.OK}
     assert next(r for r in records if r.metric == FACE).detail["requests"][0]["attempts"] == 2
     assert clock.slept == []
+
+
+@pytest.mark.parametrize("said", ["", "<think>let me see", None])
+@pytest.mark.parametrize("api", ["gemini", "openai"])
+def test_an_answer_without_room_to_begin_is_not_asked_for_again_with_the_same_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, api: str
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 1)
+    with gemini_service(monkeypatch) as service:
+        empty: dict[str, Any] = gemini(said or "", finish="MAX_TOKENS")
+        if said is None:
+            del empty["candidates"][0]["content"]
+        if api == "openai":
+            empty = openai(said, finish="length", reasoning_content="so much to think of")
+        spec = "gemini:m" if api == "gemini" else f"openai:{service.url}/v1#m"
+        service.answers = [Answer(body=empty)]
+        metrics = judge_metrics(store, spec=spec, max_tokens=777)
+        records = do(ask(suite, metrics), store)
+        assert len(service.calls) == 1
+        assert b"777" in service.calls[0].body
+    face = next(r for r in records if r.metric == FACE)
+    assert face.status is Status.FAILED
+    assert "its 777 tokens up before it wrote an answer" in str(face.error)
+    assert "--judge-max-tokens" in str(face.error)
+
+
+def test_the_parts_of_a_message_are_read_and_its_thoughts_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 1)
+    ids = [m.info.name.removeprefix("judge_") for m in judge_metrics(store)][:-1]
+    text = json.dumps(verdict(ids, 2))
+    parts = [
+        {"type": "reasoning", "text": json.dumps(verdict(ids, 5))},
+        {"type": "text", "text": text[:40]},
+        {"type": "text", "text": text[40:]},
+    ]
+    with serve() as service:
+        service.answers = [Answer(body=openai(parts, reasoning_content=json.dumps(verdict(ids))))]
+        spec = f"openai:{service.url}/v1#open-vlm"
+        records = do(ask(suite, judge_metrics(store, spec=spec)), store)
+        assert len(service.calls) == 1
+    assert {r.value for r in records if r.metric.startswith("judge_") and r.value} == {2}
+
+
+def test_a_model_that_knows_the_limit_by_its_new_name_only_is_asked_by_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 2)
+    text = "Unsupported parameter: 'max_tokens' is not supported with this model. "
+    error = {"message": text + "Use 'max_completion_tokens' instead.", "param": "max_tokens"}
+    with serve() as service:
+        service.answers = [Answer(status=400, body={"error": error})]
+        spec = f"openai:{service.url}/v1#new"
+        records = do(ask(suite, judge_metrics(store, spec=spec)), store)
+        bodies = [call.json for call in service.calls]
+    assert [r.status for r in records if r.metric == FACE] == [Status.OK] * 2
+    limits = [{n: v for n, v in body.items() if n.startswith("max_")} for body in bodies]
+    new = {"max_completion_tokens": 4096}
+    assert limits == [{"max_tokens": 4096}, new, new]
+    ledger = Ledger(path=store.root / "judge.sqlite", run="x")
+    assert [one.outcome for one in ledger.attempts()] == ["ok", "ok"]

@@ -10,11 +10,12 @@ from scipy import stats
 
 from a2bench.cli import judge as cli_judge
 from a2bench.errors import CannotRun
+from a2bench.keys import file_sha256
 from a2bench.metrics.judge import scores as judge
 from a2bench.ratings.judge_agreement import Rated, agreements, read_ratings
 from a2bench.runs.store import RunStore
 from a2bench.types import Status, VideoId
-from tests.helpers.judge_server import verdict
+from tests.helpers.judge_server import Answer, gemini, verdict
 from tests.helpers.judges import SILENT, ask, gemini_service, judge_metrics
 from tests.helpers.makers import make_suite
 from tests.helpers.runs import do
@@ -100,8 +101,8 @@ def test_the_command_compares_a_store_with_ratings(
 
 
 @pytest.mark.slow
-def test_two_judged_scores_of_one_video_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_two_judges_one_is_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, suite = judge_three(tmp_path, monkeypatch), make_suite(tmp_path / "s", 3)
     ids = [m.info.name.removeprefix("judge_") for m in judge_metrics(store)][:-1]
@@ -110,6 +111,28 @@ def test_two_judged_scores_of_one_video_are_refused(
     recorded.write_text("\n".join(lines))
     request = ask(suite, judge_metrics(store, spec=f"recorded:{recorded}"))
     do(replace(request, profile="other"), store)
+    ratings = tmp_path / "r.csv"
+    ratings.write_text(HEADER + f"my-generator,case-001,{FACE},4,a\n")
+    command = ["agreement", str(store.root), "--ratings", str(ratings)]
+    replayed = f"recorded {file_sha256(recorded)[:8]}"
+    with pytest.raises(CannotRun, match=rf"gemini-2\.5-pro; {replayed}\. .*--judge NAME"):
+        run(*command)
+    for name, bias in (("gemini-2.5-pro", "+0.00"), (replayed, "-2.00")):
+        run(*command, "--judge", name)
+        assert bias in capsys.readouterr().out
+    with pytest.raises(CannotRun, match=r"no judge 'nobody' there: gemini-2\.5-pro, recorded"):
+        run(*command, "--judge", "nobody")
+
+
+def test_two_judged_scores_of_one_video_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = judge_three(tmp_path, monkeypatch), make_suite(tmp_path / "s", 3)
+    ids = [m.info.name.removeprefix("judge_") for m in judge_metrics(store)][:-1]
+    with gemini_service(monkeypatch) as service:
+        service.answers = [Answer(body=gemini(json.dumps(verdict(ids, 2))))]
+        request = ask(suite, judge_metrics(store, reuse=False))
+        do(replace(request, profile="other"), store)
     ratings = tmp_path / "r.csv"
     ratings.write_text(HEADER + f"my-generator,case-001,{FACE},4,a\n")
     with pytest.raises(CannotRun, match="two judged scores of case-001"):
