@@ -99,7 +99,6 @@ def decode(
     """
     count = 0
     with _opened(video.path, video.sha256, limits) as (container, stream):
-        stream.thread_type = "AUTO"
         display: Display | None = None
         for frame in _frames(container, stream, limits):
             display = display or display_of(frame, stream.sample_aspect_ratio)
@@ -184,7 +183,10 @@ def _container(path: Path, options: dict[str, str]) -> InputContainer:
 
 
 def _decoding(limits: Limits) -> dict[str, str]:
-    """Options of a decoder: what it finds damaged it must tell and not hide."""
+    """Options of a decoder: what it finds damaged it must tell and not hide.
+
+    It works by slices and not by frames at once: then some decoders (VP8) tell no error.
+    """
     return {"max_pixels": str(limits.max_pixels), "err_detect": "crccheck+explode"}
 
 

@@ -197,6 +197,13 @@ FILES = (
         r"frame \d+ is damaged",
     ),
     VideoFile(
+        "VP8 with damaged data",
+        ".webm",
+        damaged(written("libvpx", frames=_noise())),
+        "refused",
+        r"frame \d+ is damaged",
+    ),
+    VideoFile(
         "a GIF that was cut off", ".gif", cut(written("gif", "rgb8", _noise()), 0.66), "refused",
         "cut off: its last picture or its end mark is missing",
     ),
