@@ -199,7 +199,7 @@ FILES = (
     VideoFile(
         "VP8 with damaged data",
         ".webm",
-        damaged(written("libvpx", frames=_noise())),
+        damaged(written("libvpx", frames=_noise()), 800),
         "refused",
         r"frame \d+ is damaged",
     ),
