@@ -100,7 +100,7 @@ def test_what_reads_the_same_shares_it() -> None:
     assert metrics["aesthetic_quality"].clip.clip is scenes.clip
     faces = metrics["id_consistency"].faces
     assert metrics["multi_identity"].faces is metrics["face_resemblance_insightface"].faces is faces
-    assert metrics["id_consistency_curricular"].faces.detector is faces.detector
+    assert metrics["id_consistency_curricular"].faces.finder.detector is faces.finder.detector
     raft = metrics["dynamic_degree"].motion.flow
     assert metrics["motion_smoothness_flow"].interpolation.flow is raft
     clip = metrics["vbench_background_consistency"].frames
@@ -152,7 +152,7 @@ def test_one_decode_and_one_forward_for_each_network_and_frame(
         network.register_forward_hook(
             lambda _, given, __, name=name: counts.update({name: len(given[0]) if given else 1})
         )
-    counted(faces.detector, "search", "faces")
+    counted(faces.finder.detector, "search", "faces")
     counted(av, "open", "decode")
     video = probe(write_video(tmp_path / "v.mp4", FRAMES, SIZE))
     counts.clear()
