@@ -175,7 +175,9 @@ FILES = (
     ),
     PictureFile("JPEG", ".jpg", saved(image(), quality=100, subsampling=0), near=2),
     PictureFile("JPEG, turned by its EXIF data", ".jpg", _turned(), near=2),
-    PictureFile("JPEG, grey", ".jpg", saved(image((100,), (180,), "L"), quality=100), *GREY, near=2),
+    PictureFile(
+        "JPEG, grey", ".jpg", saved(image((100,), (180,), "L"), quality=100), *GREY, near=2
+    ),
     PictureFile(
         "JPEG, CMYK as Adobe writes it", ".jpg", saved(image(*INKS, "CMYK"), quality=100),
         PRINTED_LEFT, PRINTED_RIGHT, near=3,
