@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from a2bench.boxes import Box
 from a2bench.errors import PictureError
@@ -73,13 +73,13 @@ def refusal(image: Image.Image) -> str:
 
 def _has_16_bits(image: Image.Image) -> bool:
     """Whether it is a PNG of 16 bits for each colour; Pillow clips such, or drops the low byte."""
-    if image.format != "PNG" or image.fp is None:
+    if not isinstance(image, ImageFile.ImageFile) or image.format != "PNG" or image.fp is None:
         return False
     place = image.fp.tell()
     image.fp.seek(_PNG_DEPTH_AT)
     depth = image.fp.read(1)
     image.fp.seek(place)
-    return depth == b"\x10"
+    return bool(depth == b"\x10")
 
 
 def _of_16_bits(path: Path, image: Image.Image) -> Image.Image:

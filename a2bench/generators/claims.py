@@ -154,7 +154,8 @@ def _claim(
 ) -> Claim | None:
     """One row; None, and faults, when something is wrong about it."""
     before = len(source.faults)
-    case_id, video, seed = map(row.get, _COLUMNS)
+    values: list[Json] = [row.get(name) for name in _COLUMNS]
+    case_id, video, seed = values
     for name, value in (("case", case_id), ("video", video)):
         if not isinstance(value, str) or not value:
             source.fault(line, name, "it needs a case and a video")

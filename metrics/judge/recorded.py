@@ -73,9 +73,8 @@ class Recorded(LoadsAnew):
     def _answers(self) -> dict[tuple[str, str], list[str]]:
         self._require()
         found: dict[tuple[str, str], list[str]] = {}
-        for number, line in enumerate(
-            self.path.read_bytes().removeprefix(BOM_UTF8).splitlines(), start=1
-        ):
+        data = self.path.read_bytes().removeprefix(BOM_UTF8)
+        for number, line in enumerate(data.splitlines(), start=1):
             try:
                 row = json.loads(line)
                 case, reply = row["case"], row["reply"]

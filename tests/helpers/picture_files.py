@@ -102,7 +102,7 @@ def _plain_cmyk(path: Path) -> None:
 
 
 INKS = ((20, 180, 200, 10), (220, 190, 5, 10))
-PRINTED = tuple(
+PRINTED_LEFT, PRINTED_RIGHT = (
     (*(round((255 - ink) * (255 - inks[3]) / 255) for ink in inks[:3]), 255) for inks in INKS
 )
 GREY = ((100, 100, 100, 255), (180, 180, 180, 255))
@@ -129,9 +129,14 @@ FILES = (
         (180, 180, 180, 51),
     ),
     PictureFile("PNG with a palette", ".png", _palette()),
-    PictureFile("PNG with a palette, partly transparent", ".png", _palette(transparency=1), *HIDDEN),
     PictureFile(
-        "PNG with a palette that has alpha", ".png", _palette(transparency=b"\xff\x33"), *SEE_THROUGH
+        "PNG with a palette, partly transparent", ".png", _palette(transparency=1), *HIDDEN
+    ),
+    PictureFile(
+        "PNG with a palette that has alpha",
+        ".png",
+        _palette(transparency=b"\xff\x33"),
+        *SEE_THROUGH,
     ),
     PictureFile(
         "PNG with one transparent colour", ".png", saved(image(), transparency=BLUE), *HIDDEN
@@ -170,10 +175,12 @@ FILES = (
     ),
     PictureFile("JPEG", ".jpg", saved(image(), quality=100, subsampling=0), near=2),
     PictureFile("JPEG, turned by its EXIF data", ".jpg", _turned(), near=2),
-    PictureFile("JPEG, grey", ".jpg", saved(image((100,), (180,), "L"), quality=100), *GREY, 2),
+    PictureFile(
+        "JPEG, grey", ".jpg", saved(image((100,), (180,), "L"), quality=100), *GREY, near=2
+    ),
     PictureFile(
         "JPEG, CMYK as Adobe writes it", ".jpg", saved(image(*INKS, "CMYK"), quality=100),
-        *PRINTED, 3,
+        PRINTED_LEFT, PRINTED_RIGHT, near=3,
     ),
     PictureFile("WebP", ".webp", saved(image(), lossless=True)),
     PictureFile(
@@ -187,7 +194,10 @@ FILES = (
     PictureFile("animated WebP", ".webp", _animated(lossless=True), tells="an animated WEBP"),
     PictureFile("animated AVIF", ".avif", _animated(), tells="an animated AVIF"),
     PictureFile(
-        "CMYK JPEG without Adobe's mark", ".jpg", _plain_cmyk, tells="does not say which way its inks"
+        "CMYK JPEG without Adobe's mark",
+        ".jpg",
+        _plain_cmyk,
+        tells="does not say which way its inks",
     ),
     PictureFile(
         "CMYK JPEG with a profile of its inks",

@@ -88,7 +88,9 @@ def test_opaque_pictures_of_8_bits_are_what_they_always_were(tmp_path: Path, mod
         for asked in ("RGB", "RGBA"):
             before = ImageOps.exif_transpose(image).convert(asked)
             before.thumbnail((64, 64), Image.Resampling.LANCZOS)
-            assert np.array_equal(np.asarray(upright(tmp_path / "a.png", asked, 64)), before)
+            assert np.array_equal(
+                np.asarray(upright(tmp_path / "a.png", asked, 64)), np.asarray(before)
+            )
 
 
 def test_a_picture_with_other_numbers_is_refused_also_without_a_suite(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_videos_in_sub_folders_are_named(
 
 def test_videos_in_sub_folders_alone_stop_the_run(suite: Suite, tmp_path: Path) -> None:
     write_video(tmp_path / "m" / "seed 0" / "case-001.mp4")
-    with pytest.raises(VideosError, match="but 1 in sub-folders, such as seed 0/case-001.mp4: "):
+    with pytest.raises(VideosError, match=r"but 1 in sub-folders, such as seed 0/case-001.mp4: "):
         Folder(videos=tmp_path / "m").prepare(suite)
 
 
@@ -151,7 +151,7 @@ def test_no_seed_that_was_asked_for_stops_the_run(suite: Suite, tmp_path: Path) 
     write_video(tmp_path / "m" / "case-001-3.mp4")
     folder = Folder(videos=tmp_path / "m")
     with pytest.raises(
-        VideosError, match="no video for --seeds 0, but case-001-3.mp4: give .* 0,3"
+        VideosError, match=r"no video for --seeds 0, but case-001-3.mp4: give .* 0,3"
     ):
         asked(folder, suite).prepare()
     (missing,) = asked(folder, suite, (3,)).prepare()
@@ -214,7 +214,7 @@ def test_a_plug_in_still_sees_the_whole_suite(suite: Suite) -> None:
      "videos/manifest.csv"],
 )  # fmt: skip
 def test_a_general_name_is_no_model(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no name of a model, .* give --name"):
+    with pytest.raises(UsageError, match=r"is no name of a model, .* give --name"):
         Folder(videos=tmp_path / name)
     assert Folder(videos=tmp_path / name, name="videos").info.name == "videos"
 

@@ -84,7 +84,7 @@ def test_checks_are_read_as_they_were_written(study: Study, tmp_path: Path) -> N
 def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_bytes(b"rater,case,model,criterion,score\n\xff\xfe")
-    with pytest.raises(CannotRun, match="r.csv:2: line: not UTF-8 at byte 1"):
+    with pytest.raises(CannotRun, match=r"r\.csv:2: line: not UTF-8 at byte 1"):
         read(path)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from a2bench.criteria import criteria
 from a2bench.errors import CannotRun, SuiteError, VideosError
 from a2bench.generators.folder import Folder
 from a2bench.names import on_disk
@@ -115,7 +116,7 @@ def quoted(rows: Rows) -> Rows:
 @form
 def test_a_table_of_ratings(form: str, tmp_path: Path) -> None:
     rows = [["rater", "case", "model", "criterion", "score"], ["a", "c", "m", "overall", "4"]]
-    rows[1][3] = sorted(criterion.id for criterion in ratings.criteria())[0]
+    rows[1][3] = sorted(criterion.id for criterion in criteria())[0]
     (one,) = ratings.read(write(tmp_path / "r.csv", form, rows))
     assert (one.video, one.score) == (VideoId("c", "m", 0), 4)
 
