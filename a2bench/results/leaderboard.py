@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from a2bench import __version__
 from a2bench.keys import digest
 from a2bench.metric import outside, read_bounds, within
-from a2bench.results.definitions import columns as columns_of
 from a2bench.results.definitions import Definition, current, identity
+from a2bench.results.definitions import columns as columns_of
 from a2bench.results.holdings import Held, held, origins, shared
 from a2bench.results.table import UNDONE, Cell, columns
 from a2bench.runs.request import score_key

@@ -153,20 +153,21 @@ def judge_of(spec: str, price: str = "", max_tokens: int | None = None) -> Judge
         raise unknown("judge", name, _JUDGES)
     if not rest:
         raise UsageError(f"--judge {name}: write gemini:MODEL, openai:URL#MODEL or recorded:FILE")
-    return _JUDGES[name](
-        rest, _price(price), {"max_output_tokens": max_tokens} if max_tokens else {}
-    )
+    judge = _JUDGES[name](rest, _price(price))
+    if max_tokens and isinstance(judge, Gemini | OpenAi):
+        return replace(judge, max_output_tokens=max_tokens)
+    return judge
 
 
-def _openai(rest: str, price: Price | None, limit: Mapping[str, int]) -> Judge:
+def _openai(rest: str, price: Price | None) -> Judge:
     url, _, model = rest.partition("#")
-    return OpenAi(url=url, model=model, price=price, **limit)
+    return OpenAi(url=url, model=model, price=price)
 
 
-_JUDGES: Mapping[str, Callable[[str, Price | None, Mapping[str, int]], Judge]] = {
-    "gemini": lambda rest, price, limit: Gemini(model=rest, list_price=price, **limit),
+_JUDGES: Mapping[str, Callable[[str, Price | None], Judge]] = {
+    "gemini": lambda rest, price: Gemini(model=rest, list_price=price),
     "openai": _openai,
-    "recorded": lambda rest, *_: Recorded(path=Path(rest)),
+    "recorded": lambda rest, _: Recorded(path=Path(rest)),
 }
 
 
