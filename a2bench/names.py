@@ -26,3 +26,11 @@ def on_disk(path: Path) -> Path:
     except OSError:
         return path
     return min(same, default=parent / path.name)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; there is none of a name that no disk can hold."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -19,7 +19,7 @@ from typing import Any
 
 from a2bench.errors import CannotRun, SuiteError, UsageError
 from a2bench.keys import digest
-from a2bench.names import on_disk
+from a2bench.names import is_file, on_disk
 from a2bench.suites.manifest import ID, ID_RULE, contained, inspect_image
 from a2bench.suites.suite import load_suite
 from a2bench.suites.text_file import Source
@@ -202,7 +202,7 @@ class _Draft:
 
 def _open(table: Path, root: Path, out: Path) -> Source:
     table = on_disk(table)
-    if not table.is_file():
+    if not is_file(table):
         raise UsageError(f"no such file: {table}")
     if not on_disk(root).is_dir():
         raise UsageError(f"no such folder of images: {root}")

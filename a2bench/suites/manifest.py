@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 
 from PIL import Image
 
-from a2bench.names import on_disk
+from a2bench.names import is_file, on_disk
 from a2bench.pictures import refusal
 from a2bench.suites.text_file import Source
 from a2bench.types import ROLES, Element
@@ -81,7 +81,7 @@ def inspect_image(path: Path) -> tuple[str, str]:
 
     Raises ``ValueError`` with the reason when it is missing, over the limits or no such image.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise ValueError("no such file")
     if (size := path.stat().st_size) > MAX_IMAGE_BYTES:
         raise ValueError(f"{size} bytes, over the limit of {MAX_IMAGE_BYTES}")

@@ -21,7 +21,7 @@ from typing import Any
 
 import a2bench
 from a2bench.errors import SuiteError, UnknownName, UsageError
-from a2bench.names import nfc, on_disk
+from a2bench.names import is_file, nfc, on_disk
 from a2bench.suites.manifest import ID, ID_RULE, read_manifest
 from a2bench.suites.text_file import Source
 from a2bench.types import Case, Element, Suite
@@ -119,7 +119,7 @@ def _locate(source: str) -> tuple[Path, str]:
         hint = _nearest(name, packaged)
         raise UnknownName(f"no suite {name!r}, {hint} Or give a path ending in .jsonl.")
     path = on_disk(Path(name))
-    if not path.is_file():
+    if not is_file(path):
         raise UnknownName(f"no suite file {name!r}")
     return path, subset
 
@@ -177,7 +177,7 @@ def _references(text: Source, header: Mapping[str, Any]) -> dict[str, Element | 
     path = on_disk(text.path.parent / name)
     if given.drive or given.root or given.suffix != ".csv":
         text.fault(1, "references", f"{name!r} must be the relative path of a .csv file")
-    elif not path.is_file():
+    elif not is_file(path):
         text.fault(1, "references", f"no such file: {path}")
     else:
         return read_manifest(Source(path, text.faults))

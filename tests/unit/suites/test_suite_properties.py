@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from a2bench.errors import SuiteError
@@ -184,6 +184,7 @@ def test_a_field_of_another_type_is_named(
 @example(name="references", value="\0.csv")
 @example(name="references", value="\ud800.csv")
 @example(name="references", value="../x.csv")
+@example(name="references", value="x" * 300 + ".csv")
 def test_a_header_of_any_value_is_read_or_named(
     images: list[Element], name: str, value: Any
 ) -> None:
@@ -217,6 +218,7 @@ def test_a_row_of_the_manifest_that_is_none_is_named(
 ) -> None:
     written = write(data.draw(suites(images)))
     garbage = garbage.replace(b"\n", b"?").replace(b"\r", b"?").replace(b",", b";")
+    assume(garbage.strip())  # an empty row says nothing
     lines = written.manifest.read_bytes().split(b"\n")
     lines.insert(1, garbage)
     written.manifest.write_bytes(b"\n".join(lines))
