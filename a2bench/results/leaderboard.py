@@ -61,7 +61,7 @@ class Row:
     metrics: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
     origin: str = ""
-    stores: tuple[RunStore, ...] = ()
+    stores: tuple[RunStore, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def name(self) -> str:

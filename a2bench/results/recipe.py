@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun, UnknownName
+from a2bench.metric import within
+from a2bench.results.cells import Limits, known_limits
 from a2bench.results.table import SCORE, UNDONE, Line
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json
@@ -43,6 +45,17 @@ class Recipe:
     @property
     def label(self) -> str:
         return f"{self.name}@{self.version}"
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Where the values of its metrics may lie, in a table that does not tell.
+
+        A metric's own bounds where they are known; else those of the recipe, which may be those of
+        a scale; else anywhere.
+        """
+        anywhere = dict.fromkeys(self.weights, (-math.inf, math.inf))
+        known = {name: held for name, held in known_limits().items() if name in self.weights}
+        return {**anywhere, **self.bounds, **known}
 
     def scaled(self, metric: str, value: float) -> float:
         low, high = self.bounds.get(metric, (0.0, 1.0))
@@ -131,7 +144,8 @@ def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
     Ranks count only among lines of one profile and suite, measured with the same versions of the
     recipe's metrics.
     """
-    lacks = [_lacks(line, recipe) for line in lines]
+    known = known_limits()
+    lacks = [_lacks(line, recipe, known) for line in lines]
     scores = [
         None if lack else recipe.score(line.means) for line, lack in zip(lines, lacks, strict=True)
     ]
@@ -169,13 +183,16 @@ def _rank(
     return 1 + sum(s is not None and s > own and c == classes[row] for s, c in others)
 
 
-def _lacks(line: Line, recipe: Recipe) -> str:
-    """What keeps a line from being scored: metrics without a value, or measured in part."""
+def _lacks(line: Line, recipe: Recipe, known: Limits) -> str:
+    """What keeps a line from being scored: a metric without a value, out of bounds, or in part."""
     found = []
     for name in recipe.weights:
         if name not in line.means:
             found.append(name)
             continue
+        value, bounds = line.means[name], known.get(name, (-math.inf, math.inf))
+        if not within(value, bounds):
+            found.append(f"{name} ({value:.12g} is outside {bounds[0]:g} to {bounds[1]:g})")
         counts = line.cells[name].counts
         found += [f"{name} ({n} {status})" for status in UNDONE if (n := counts.get(status, 0))]
     return " ".join(found)
