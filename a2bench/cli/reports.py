@@ -81,7 +81,9 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     from a2bench.text import plain
 
     recipe = load_recipe(name)
-    tables = {str(path): read_table(path) for path in sources if path.suffix == ".csv"}
+    tables = {
+        str(path): read_table(path, recipe.limits) for path in sources if path.suffix == ".csv"
+    }
     rows = collect(opened([path for path in sources if path.suffix != ".csv"]))
     if not tables and not rows:
         raise CannotRun("nothing was run there: no row to score")

@@ -16,7 +16,7 @@ SUBJECT = ("model", "suite", "profile")
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What a store holds: records, and requests by what they are about, the oldest first."""
+    """What a store holds: its records, and its requests by subject, the oldest first."""
 
     store: RunStore
     records: Mapping[str, Record]

@@ -66,7 +66,7 @@ class Row:
     works: list[Work] = field(default_factory=list)
     judges: dict[str, str] = field(default_factory=dict)
     origin: str = ""
-    stores: tuple[RunStore, ...] = ()
+    stores: tuple[RunStore, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def name(self) -> str:

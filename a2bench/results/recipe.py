@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun, UnknownName
+from a2bench.metric import within
+from a2bench.results.cells import Limits, known_limits
 from a2bench.results.definitions import base, label
 from a2bench.results.table import SCORE, UNDONE, Line
 from a2bench.text import csv_cell, markdown_cell
@@ -44,6 +46,17 @@ class Recipe:
     @property
     def label(self) -> str:
         return f"{self.name}@{self.version}"
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Where the values of its metrics may lie, in a table that does not tell.
+
+        A metric's own bounds where they are known; else those of the recipe, which may be those of
+        a scale; else anywhere.
+        """
+        anywhere = dict.fromkeys(self.weights, (-math.inf, math.inf))
+        known = {name: held for name, held in known_limits().items() if name in self.weights}
+        return {**anywhere, **self.bounds, **known}
 
     def scaled(self, metric: str, value: float) -> float:
         low, high = self.bounds.get(metric, (0.0, 1.0))
@@ -147,7 +160,8 @@ def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
     definitions of the recipe's metrics. A line that has a metric in several ways, as by two judges,
     is not scored by a recipe that does not say which.
     """
-    found = [_unranked(line, recipe) for line in lines]
+    known = known_limits()
+    found = [_unranked(line, recipe, known) for line in lines]
     scores = [one.score for one in found]
     classes = [_class(one, recipe) for one in found]
     return [replace(one, rank=_rank(i, scores, classes)) for i, one in enumerate(found)]
@@ -180,8 +194,10 @@ def _rank(
     return 1 + sum(s is not None and s > own and c == classes[row] for s, c in others)
 
 
-def _unranked(line: Line, recipe: Recipe) -> Scored:
-    """A line with its score, or with what it lacks: metrics without a value, or in part."""
+def _unranked(line: Line, recipe: Recipe, known: Limits) -> Scored:
+    """A line with its score, or with what it lacks: metrics without a value, out of
+    bounds, or in part.
+    """
     lacks, columns, means = [], {}, line.means
     for name in recipe.weights:
         ways = [
@@ -194,6 +210,9 @@ def _unranked(line: Line, recipe: Recipe) -> Scored:
             lacks.append(name)
         else:
             columns[name] = ways[0]
+            value, bounds = means[ways[0]], known.get(base(name), (-math.inf, math.inf))
+            if not within(value, bounds):
+                lacks.append(f"{name} ({value:.12g} is outside {bounds[0]:g} to {bounds[1]:g})")
             counts = line.cells[ways[0]].counts
             lacks += [f"{name} ({n} {status})" for status in UNDONE if (n := counts.get(status, 0))]
     one = Scored(line=line, score=None, rank=None, lacks=" ".join(lacks), columns=columns)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2bench.errors import CannotRun
+from a2bench.results.cells import Limits, faults
 from a2bench.results.definitions import JUDGE
 from a2bench.stats import Interval
 from a2bench.text import csv_cell, plain
@@ -149,16 +150,19 @@ def apart(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
     return found
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
     """The leaderboard of a CSV file; text stays text.
 
-    Raises ``CannotRun`` for a file that is no such table.
+    Raises ``CannotRun`` for a file that is no such table, and for cells that are no numbers where
+    numbers belong or that lie outside ``limits`` of their metric, with file, row and column.
     """
     import pandas as pd
     from pandas.api.types import is_numeric_dtype
 
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"))
+        if found := faults(path, limits or {}):
+            raise CannotRun("\n".join(found))
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), index_col=False)
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path} is no leaderboard: {error}") from error
     if absent := [name for name in ("model", "profile", "suite") if name not in table]:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from a2bench.cli import main
 from a2bench.errors import CannotRun, UnknownName
+from a2bench.metrics.id_consistency import IdConsistency
+from a2bench.registry import build_profile
+from a2bench.results.cells import known_limits
 from a2bench.results.leaderboard import collect, table
 from a2bench.results.recipe import (
     Recipe,
@@ -175,3 +181,101 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         read_table(path)
     with pytest.raises(CannotRun, match="is no leaderboard"):
         read_table(tmp_path / "none.csv")
+
+
+def written(path: Path, *changes: tuple[str, str]) -> Path:
+    """Table 1 with other texts in it."""
+    text = TABLE_1.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) >= 1
+        text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            [("0.455", "71.2")],
+            "row 2 (Vidu), id_consistency: 71.2 is outside -1 to 1; is it in perc",
+        ),
+        (
+            [("0.565", "1.5")],
+            "row 2 (Vidu), image_quality: 1.5 is outside 0 to 1; is it in percent?",
+        ),
+        ([("0.565", "-3")], "row 2 (Vidu), image_quality: -3 is outside 0 to 1"),
+        ([("0.388", '"0,388"')], "row 1 (Pika), id_consistency: '0,388' is no number: write 0.388"),
+        ([("0.388", "0,388")], "row 1 (Pika): 15 cells, but 14 columns; is there a decimal comma?"),
+        ([("0.388", "38.8%")], "row 1 (Pika), id_consistency: '38.8%' is no number: write 0.388"),
+        ([("0.388", '"38,8 %"')], "id_consistency: '38,8 %' is no number: write 0.388"),
+        ([("0.388", "-")], "'-' is no number: leave the cell empty where there is none"),
+        ([("0.388", " ")], "' ' is no number"),
+        ([("0.388", "0.388 ± 0.01")], "'0.388 ± 0.01' is no number"),
+        ([("0.918", "True")], "row 1 (Pika), dynamic_degree: 'True' is no number"),
+        ([("0.388", "inf")], "id_consistency: 'inf' is no finite number"),
+        ([("0.388", "1e999")], "id_consistency: '1e999' is no finite number"),
+        ([("object_consistency", "id_consistency")], "several columns are called 'id_consistency'"),
+        ([("comprehensive_published", "id_consistency_n_failed"), ("0.807", "1.5")], "is no count"),
+        ([("comprehensive_published", "level_low"), ("source", "level")], "is no number"),
+    ],
+)
+def test_a_cell_that_is_no_value_of_its_metric_is_refused_by_name(
+    tmp_path: Path, changes: list[tuple[str, str]], told: str
+) -> None:
+    path = written(tmp_path / "mine.csv", *changes)
+    with pytest.raises(CannotRun) as caught:
+        read_table(path, load_recipe("table1").limits)
+    assert told in str(caught.value)
+    assert "mine.csv" in str(caught.value)
+
+
+def test_all_faults_are_told_at_once_and_each_with_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "mine.csv", ("0.455", "45.5"), ("0.796", "79.6"))
+    out = tmp_path / "x.csv"
+    words = ["leaderboard", str(TABLE_1), str(path), "--recipe", "equal", "--out", str(out)]
+    assert main(words) == 3
+    told = capsys.readouterr().err
+    assert f"{path}, row 2 (Vidu), id_consistency: 45.5 is outside -1 to 1; is it in" in told
+    assert f"{path}, row 2 (Vidu), object_consistency: 79.6 is outside -1 to 1" in told
+    assert not out.exists()
+
+
+def test_empty_cells_lack_and_are_no_fault(tmp_path: Path) -> None:
+    for number, empty in enumerate(("", "NA", "nan", "null", "None", "n/a", "<NA>", "#N/A")):
+        path = written(tmp_path / f"{number}.csv", ("0.388", empty))
+        found = scored(lines_of(read_table(path)), load_recipe("table1"))
+        assert [one.lacks for one in found] == ["id_consistency", "", "", ""], empty
+
+
+def test_a_value_out_of_bounds_is_never_scored_wherever_it_comes_from() -> None:
+    rows = read_table(TABLE_1)
+    rows.loc[1, "id_consistency"] = 71.2
+    found = scored(lines_of(rows), load_recipe("table1"))
+    assert found[1].lacks == "id_consistency (71.2 is outside -1 to 1)"
+    assert [one.rank for one in found] == [3, None, 1, 2]
+
+
+def test_the_bounds_of_a_metric_come_before_a_recipe_s_scale(tmp_path: Path) -> None:
+    """Fitted recipes scale by less than a metric's own range, and clip nothing."""
+    text = LEVEL.replace("level", "motion_smoothness").replace("[0.1, 0.3]", "[0.706, 0.9975]")
+    assert parse(text).limits == {"motion_smoothness": (0.0, 1.0)}
+    assert parse(LEVEL).limits == {"level": (0.1, 0.3)}
+    assert parse(LEVEL.split("[bounds]", maxsplit=1)[0]).limits == {"level": (-inf, inf)}
+
+
+def test_the_table_of_bounds_is_what_the_profiles_declare() -> None:
+    declared: dict[str, list[tuple[float, float]]] = {}
+    for profile in ("lite", "paper"):
+        for metric in build_profile(profile).metrics:
+            with suppress(CannotRun):  # its weights are not here
+                info = metric.info
+                declared.setdefault(info.name, []).append((info.low, info.high))
+    known = known_limits()
+    assert declared.keys() == known.keys()
+    for name, bounds in declared.items():
+        assert all(known[name][0] <= low and high <= known[name][1] for low, high in bounds), name
+    assert (known["image_quality"], known["text_similarity"]) == ((0.0, 1.0), (-1.0, 1.0))
+    assert IdConsistency(faces=None, low=-1.0).info.low == known["id_consistency"][0]  # type: ignore[arg-type]

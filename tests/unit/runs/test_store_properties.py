@@ -22,19 +22,27 @@ from tests.helpers.properties import ANY_TEXT, JSON, deterministic
 from tests.helpers.runs import record
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+# kind, status and value: only a score that is ok has a value
+OUTCOMES = st.one_of(
+    st.tuples(st.just("score"), st.just(Status.OK), FINITE),
+    st.tuples(st.just("video"), st.just(Status.OK), st.none()),
+    st.tuples(
+        st.sampled_from(["video", "score"]),
+        st.sampled_from([status for status in Status if status is not Status.OK]),
+        st.none(),
+    ),
+)
 RECORDS = st.builds(
-    Record,
-    kind=st.sampled_from(["video", "score"]),
+    lambda outcome, **more: Record(kind=outcome[0], status=outcome[1], value=outcome[2], **more),
+    outcome=OUTCOMES,
     key=ANY_TEXT,
     model=ANY_TEXT,
     case_id=ANY_TEXT,
     case_key=ANY_TEXT,
     seed=st.integers(0, 2**64),
-    status=st.sampled_from(Status),
     metric=ANY_TEXT,
     profile=ANY_TEXT,
     video_sha256=ANY_TEXT,
-    value=st.one_of(st.none(), FINITE),
     detail=st.dictionaries(ANY_TEXT, JSON, max_size=3),
     error=st.one_of(st.none(), ANY_TEXT),
     licence=ANY_TEXT,
