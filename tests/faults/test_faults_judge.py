@@ -139,6 +139,7 @@ def rejected(text: str = "cannot read the video", status: int = 400) -> Answer:
     return Answer(status=status, body=body)
 
 
+@pytest.mark.slow
 def test_fault_23_a_request_that_is_rejected_fails_its_video_alone_in_every_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +158,7 @@ def test_fault_23_a_request_that_is_rejected_fails_its_video_alone_in_every_run(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_fault_23_what_is_rejected_for_three_videos_in_a_row_stops_the_run_and_not_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def test_fault_23_what_is_rejected_for_three_videos_in_a_row_stops_the_run_and_n
         assert faces(do(ask(suite, judge_metrics(store)), store)) == [(Status.OK, None)] * 8
 
 
+@pytest.mark.slow
 def test_fault_23_an_answer_between_two_that_are_rejected_ends_the_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ from a2bench.types import Status
 from tests.helpers.properties import ANY_TEXT, JSON, deterministic
 from tests.helpers.runs import record
 
+pytestmark = pytest.mark.slow  # together over 2 s
+
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 # kind, status and value: only a score that is ok has a value
 OUTCOMES = st.one_of(

@@ -22,6 +22,8 @@ from a2bench.types import ROLES, Case, Element, Suite
 from tests.helpers.makers import make_element
 from tests.helpers.properties import JSON, deterministic
 
+pytestmark = pytest.mark.slow  # together over 2 s
+
 IDS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,8}", fullmatch=True)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 PROMPTS = TEXT.filter(str.strip)
