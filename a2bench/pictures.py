@@ -25,8 +25,6 @@ LONG_SIDE_PX = 1024
 OPAQUE = 127
 PLAIN_DISTANCE = 24
 """RGB distance (largest channel) up to which a pixel has the colour of a plain page."""
-
-
 PLAIN_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"})
 """Pillow's modes of pictures with at most 8 bits for each colour."""
 _PNG_DEPTH_AT = 24
@@ -41,9 +39,9 @@ def upright(
 ) -> Image.Image:
     """A picture file as people see it, its long side at most so many pixels.
 
-    Every picture file is read here. It is turned as its EXIF data says; 16 bits become 8 by
-    ``value / 257``, rounded; in ``RGB`` what is transparent lies on white. Raises ``PictureError``
-    with the reason of ``refusal``.
+    References, and all that people are shown of them, are read here. A picture is turned as its
+    EXIF data says; 16 bits become 8 by ``value / 257``, rounded; in ``RGB`` what is transparent
+    lies on white. Raises ``PictureError`` with the reason of ``refusal``.
     """
     with Image.open(path) as image:
         if reason := refusal(image):
@@ -105,10 +103,7 @@ def _in_mode(image: Image.Image, mode: Literal["RGB", "RGBA"]) -> Image.Image:
         return image.convert("RGB").convert(mode)
     if mode == "RGBA" or not ("A" in image.getbands() or "transparency" in image.info):
         return image.convert(mode)
-    layers = image.convert("RGBA")
-    page = Image.new("RGB", layers.size, "white")
-    page.paste(layers, mask=layers.getchannel("A"))
-    return page
+    return Image.fromarray(over_white(np.asarray(image.convert("RGBA"))))
 
 
 def read_rgba(element: Element) -> Rgba:

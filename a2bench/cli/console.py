@@ -210,7 +210,7 @@ def facts_table(found: Mapping[str, str]) -> Table:
 
 
 def measured(found: Inspection) -> Table:
-    """What each metric made of one video, and how much each extractor marked."""
+    """What each metric made of one video."""
     shown = Table("metric", "value", "", header_style="bold")
     for one in found.findings:
         value = "–" if one.value is None else f"{one.value:.4f}"

@@ -1,14 +1,14 @@
 """Records to a table: one row a model, suite and profile, folded in sorted order.
 
 A row never mixes profiles, suites or versions of a metric, and a column never mixes definitions
-(``definitions``): two judges have two columns. Every mean stands beside its interval
-and its counts; a failed or missing measurement is counted, never averaged.
+(``definitions``): two judges have two columns. Every mean stands beside its interval and its
+counts; a failed or missing measurement is counted, never averaged.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -129,29 +129,26 @@ def collect(stores: Sequence[RunStore]) -> list[Row]:
     measured in two ways, as by two judges, has a column for each.
     """
     found = [held(store) for store in {store.root.resolve(): store for store in stores}.values()]
-    shared_out = [
-        (group, subject, origin)
-        for subject in dict.fromkeys(name for one in found for name in one.requests)
-        for group, origin in _with_origins(shared(found, subject))
-    ]
-    rows = [_row(group, subject, origin) for group, subject, origin in shared_out]
-    counted = [current(_definitions(group, subject)) for group, subject, _ in shared_out]
+    rows: list[Row] = []
+    sources: list[tuple[Sequence[Held], str]] = []
+    for subject in dict.fromkeys(name for one in found for name in one.requests):
+        groups = shared(found, subject)
+        for group, origin in zip(groups, origins(groups), strict=True):
+            rows.append(_row(group, subject, origin))
+            sources.append((group, subject))
+    counted = [current(_definitions(*source)) for source in sources]
     named = columns_of((row.profile, own) for row, own in zip(rows, counted, strict=True))
-    for row, own, (group, subject, _) in zip(rows, counted, shared_out, strict=True):
-        columns = [(named[row.profile, identity(metric)], metric) for metric in own]
-        row.metrics = {column.name: metric for column, metric in columns}
-        row.judges = {column.name: column.judge for column, _ in columns if column.judge}
-        row.works = _works(row, group, subject)
+    for row, own, source in zip(rows, counted, sources, strict=True):
+        told = [(named[row.profile, identity(metric)], metric) for metric in own]
+        row.metrics = {column.name: metric for column, metric in told}
+        row.judges = {column.name: column.judge for column, _ in told if column.judge}
+        row.works = _works(row, *source)
     return sorted(rows, key=lambda r: (r.name, r.suite["name"], r.profile, digest(r.model)))
 
 
 def _definitions(group: Sequence[Held], subject: str) -> list[Definition]:
     """Every metric that the stores of a row were asked for, the oldest first."""
     return [m for one in group for asked in one.requests[subject] for m in asked["metrics"]]
-
-
-def _with_origins(groups: Sequence[Sequence[Held]]) -> Iterator[tuple[Sequence[Held], str]]:
-    return zip(groups, origins(groups), strict=True)
 
 
 def told_apart(rows: Sequence[Row]) -> list[str]:

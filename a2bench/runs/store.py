@@ -125,11 +125,15 @@ class RunStore:
         return self.root / "videos" / key[:2] / f"{key}.mp4"
 
     def notes(self, key: str) -> tuple[str, ...]:
-        """The notes of a stored video; empty for one that is gone or cannot be read."""
+        """The notes of a stored video; empty for one that is gone.
+
+        One that is refused today, as HDR is, has the reason for a note: no score of it counts.
+        """
+        path = self.video_path(key)
         try:
-            return probe(self.video_path(key)).notes
-        except VideoError:
-            return ()
+            return probe(path).notes if path.exists() else ()
+        except VideoError as error:
+            return (str(error),)
 
     def publish(self, staged: Path, key: str) -> Path:
         """Moves a finished video to its place: all of it or nothing, also when the disk is full."""

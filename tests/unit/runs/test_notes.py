@@ -17,6 +17,7 @@ from a2bench.metrics.extractors.motion.flow import DisFlow
 from a2bench.metrics.extractors.motion.pairs import PairMotion
 from a2bench.results.leaderboard import collect
 from a2bench.runs.loop import Policy, plan
+from a2bench.runs.request import Request
 from a2bench.runs.store import Record, RunStore
 from a2bench.types import Case
 from a2bench.video import probe
@@ -26,15 +27,21 @@ from tests.helpers.runs import ask, do
 from tests.helpers.video_files import written
 
 
-def test_a_wide_pixel_is_told_in_the_record_and_scored_as_it_is_shown(tmp_path: Path) -> None:
-    suite = make_suite(tmp_path / "suite", 1)
-    path = tmp_path / "mine" / "case-001.mp4"
+def wide(folder: Path) -> tuple[Request, RunStore, list[Record]]:
+    """A run over one video whose pixels are twice as wide as high, and what it recorded."""
+    path = folder / "mine" / "case-001.mp4"
     path.parent.mkdir()
     written(sample_aspect_ratio=Fraction(2, 1))(path)
+    suite = make_suite(folder / "suite", 1)
     request = ask(suite, Level(), generator=Folder(videos=path.parent, name="mine"))
     request.prepare()
-    store = RunStore(tmp_path / "store")
-    made = next(r for r in do(request, store) if r.kind == "video")
+    store = RunStore(folder / "store")
+    return request, store, do(request, store)
+
+
+def test_a_wide_pixel_is_told_in_the_record_and_scored_as_it_is_shown(tmp_path: Path) -> None:
+    _, store, done = wide(tmp_path)
+    made = next(record for record in done if record.kind == "video")
     assert (made.detail["width"], made.detail["height"]) == (128, 48)
     assert made.detail["read"] == ["its pixels are 2: shown as 128x48, stored as 64x48"]
     (row,) = collect([store])
@@ -42,14 +49,7 @@ def test_a_wide_pixel_is_told_in_the_record_and_scored_as_it_is_shown(tmp_path: 
 
 
 def test_an_old_record_of_such_a_video_is_looked_at_and_scored_anew(tmp_path: Path) -> None:
-    suite = make_suite(tmp_path / "suite", 1)
-    path = tmp_path / "mine" / "case-001.mp4"
-    path.parent.mkdir()
-    written(sample_aspect_ratio=Fraction(2, 1))(path)
-    request = ask(suite, Level(), generator=Folder(videos=path.parent, name="mine"))
-    request.prepare()
-    store = RunStore(tmp_path / "store")
-    do(request, store)
+    request, store, _ = wide(tmp_path)
     records = store.records()
     old = {key: _as_before(record) for key, record in records.items()}
     assert plan(request, records, Policy.ONLY_MISSING, store.notes).jobs == ()
@@ -57,6 +57,20 @@ def test_an_old_record_of_such_a_video_is_looked_at_and_scored_anew(tmp_path: Pa
     assert job.unread
     assert job.read == ()
     assert plan(request, old, Policy.ONLY_MISSING, store.notes).jobs == ()
+
+
+def test_an_old_video_that_is_refused_today_is_not_taken_as_done(tmp_path: Path) -> None:
+    request, store, _ = wide(tmp_path)
+    (key,) = (key for _, _, key in request.works())
+    old = {name: _as_before(record) for name, record in store.records().items()}
+    store.video_path(key).unlink()
+    assert store.notes(key) == ()  # a video that was deleted keeps its scores
+    hdr = tmp_path / "hdr.mp4"
+    written("libx265", "yuv420p10le", color_trc=16)(hdr)
+    hdr.rename(store.video_path(key))
+    (job,) = plan(request, old, Policy.ONLY_MISSING, store.notes).jobs
+    assert job.metrics == ("level",)
+    assert "HDR (PQ)" in job.read[0]
 
 
 def _as_before(record: Record) -> Record:
