@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +52,7 @@ def bootstrap_mean(
     Raises ``ValueError`` for no case, a case without values, a value that is not finite, or a
     confidence outside (0, 1). Source: Efron and Tibshirani, An Introduction to the Bootstrap, 13.3.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not at {confidence}")
-    if not values_by_case or not all(values_by_case):
-        raise ValueError("a mean needs at least one case, and one value for each case")
-    means = _finite(sorted(math.fsum(values) / len(values) for values in values_by_case))
+    means = _case_means(values_by_case, confidence)
     n = len(means)
     mean = math.fsum(means) / n
     if n == 1:
@@ -69,6 +66,33 @@ def bootstrap_mean(
     tails = (1 - confidence) / 2, (1 + confidence) / 2
     low, high = mean + np.quantile(offsets[drawn].mean(axis=1), tails)
     return Interval(low=float(low), mean=mean, high=float(high))
+
+
+def wilson(values_by_case: Sequence[Sequence[float]], *, confidence: float = 0.95) -> Interval:
+    """A proportion, the mean over cases of each case's mean of zeros and ones, with its interval.
+
+    Wilson's score interval, ``(p + z² / 2m ± z * sqrt(p (1 - p) / m + z² / 4m²)) / (1 + z² / m)``:
+    it stays inside [0, 1] and has a width where all values are equal (50 ones: 0.929 to 1). m is
+    the number of cases; of cases with several seeds, the number of independent values that would
+    vary as their means do, ``p (1 - p) / (sd² / n)``, between the number of cases and of values.
+
+    Raises ``ValueError`` as ``bootstrap_mean`` does, and for a value that is neither 0 nor 1.
+    Source: Wilson, JASA 22 (1927); Brown, Cai and DasGupta, Statistical Science 16 (2001); for
+    clusters Korn and Graubard, Survey Methodology 24 (1998).
+    """
+    means = _case_means(values_by_case, confidence)
+    if not all(value in (0, 1) for values in values_by_case for value in values):
+        raise ValueError("a proportion is of zeros and ones")
+    n, total = len(means), sum(map(len, values_by_case))
+    p = math.fsum(means) / n
+    spread = math.fsum((means - p) ** 2) / max(n - 1, 1)
+    independent = n * p * (1 - p) / spread if spread else float(total if 0 < p < 1 else n)
+    m = min(max(independent, n), total) if n > 1 else 1
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle, grown = p + z**2 / (2 * m), 1 + z**2 / m
+    half = z * math.sqrt(p * (1 - p) / m + (z / (2 * m)) ** 2)
+    low, high = (middle - half) / grown, (middle + half) / grown
+    return Interval(low=max(0.0, min(low, p)), mean=p, high=min(1.0, max(high, p)))
 
 
 def student_t(confidence: float, freedom: int) -> float:
@@ -174,6 +198,15 @@ def roc_auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
 def _cosine(x: Floats, y: Floats) -> float | None:
     squares = float(np.sum(x * x) * np.sum(y * y))
     return float(np.sum(x * y)) / math.sqrt(squares) if squares else None
+
+
+def _case_means(values_by_case: Sequence[Sequence[float]], confidence: float) -> Floats:
+    """Each case's mean, sorted, so that the order of the cases is nothing."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, not at {confidence}")
+    if not values_by_case or not all(values_by_case):
+        raise ValueError("a mean needs at least one case, and one value for each case")
+    return _finite(sorted(math.fsum(values) / len(values) for values in values_by_case))
 
 
 def _pairs(a: Sequence[float], b: Sequence[float]) -> tuple[Floats, Floats]:

@@ -13,9 +13,10 @@ from a2bench.app import frame
 from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
 from a2bench.results.charts import axes, means, net, parts, radar, ranked, shown_table
-from a2bench.results.recipe import load_recipe, recipes, scored
+from a2bench.results.leaderboard import collect, with_values
+from a2bench.results.recipe import load_recipe, recipes, remarks, scored
 from a2bench.results.table import Line, lines_of, read_tables
-from a2bench.results.videos import StoredVideo, case_of, gallery
+from a2bench.results.videos import StoredVideo, case_of, gallery, opened
 from a2bench.video import probe
 
 MOST_MODELS = 10
@@ -47,7 +48,8 @@ def page() -> None:
 
 @st.cache_data
 def _lines() -> list[Line]:
-    return [line for table in read_tables(frame.what().tables) for line in lines_of(table)]
+    lines = [line for table in read_tables(frame.what().tables) for line in lines_of(table)]
+    return with_values(lines, collect(opened(frame.what().runs)))
 
 
 @st.cache_data
@@ -130,6 +132,7 @@ def _comprehensive(lines: list[Line]) -> None:
     found = scored(lines, recipe)
     rows = ranked(found, recipe)
     st.dataframe(rows, hide_index=True)
+    st.caption(" ".join(remarks(found)))
     shares = parts(found, recipe)
     if shares.empty:
         st.info("No row has every metric of this recipe, so none is scored: “lacks” says what.")

@@ -1,4 +1,4 @@
-"""``a2bench status | leaderboard | sheet | inspect | fid | list | doctor``: what is there."""
+"""What there is: ``status | leaderboard | scores | sheet | inspect | fid | list | doctor``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def leaderboard(
 ) -> None:
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.cli.console import summary
-    from a2bench.results.leaderboard import collect, to_csv, to_markdown, told_apart
+    from a2bench.results.leaderboard import collect, to_csv, to_markdown, told_apart, unlike
     from a2bench.results.videos import opened
     from a2bench.text import plain
 
@@ -66,7 +66,7 @@ def leaderboard(
     out.write_text(writers[out.suffix](rows), encoding="utf-8")
     console = terminal()
     console.print(summary(rows))
-    for text in (*told_apart(rows), f"{len(rows)} rows in {out}"):
+    for text in (*told_apart(rows), *unlike(rows), f"{len(rows)} rows in {out}"):
         console.print(plain(text), markup=False, highlight=False)
 
 
@@ -74,7 +74,7 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
     import pandas as pd
 
-    from a2bench.results.leaderboard import collect, table, told_apart
+    from a2bench.results.leaderboard import collect, table, told_apart, with_values
     from a2bench.results.recipe import load_recipe, scored, to_markdown, with_scores
     from a2bench.results.table import apart, lines_of, read_table
     from a2bench.results.videos import opened
@@ -90,7 +90,7 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     if rows:
         tables["run stores"] = table(rows)
     whole = pd.concat(apart(tables), ignore_index=True)
-    found = scored(lines_of(whole), recipe)
+    found = scored(with_values(lines_of(whole), rows), recipe)
     shown = to_markdown(found, recipe)
     csv = with_scores(whole, found, recipe).to_csv(index=False, lineterminator="\n")
     text = shown if out.suffix == ".md" else csv
@@ -99,6 +99,25 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     for line in told_apart(rows):
         typer.echo(plain(line))
     typer.echo(f"{len(found)} rows in {out}")
+
+
+def scores(
+    stores: Annotated[list[Path], typer.Argument(help="Run stores.")],
+    out: Annotated[Path, typer.Option(help="A .csv, .jsonl or .parquet file.")],
+) -> None:
+    """Every score by itself: a line a model, case, seed and metric."""
+    from a2bench.results.leaderboard import collect
+    from a2bench.results.scores import FORMATS, write
+    from a2bench.results.scores import scores as table
+    from a2bench.results.videos import opened
+
+    if out.suffix not in FORMATS:
+        raise UsageError(f"{out}: use a name that ends in {', '.join(FORMATS)}")
+    found = table(collect(opened(stores)))
+    if found.empty:
+        raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
+    write(found, out)
+    typer.echo(f"{len(found)} scores in {out}")
 
 
 def sheet(

@@ -120,8 +120,9 @@ def ranked(found: Sequence[Scored], recipe: Recipe) -> list[dict[str, str]]:
     lacking = any(one.score is None for one in found)
     rows = []
     for one in sorted(found, key=lambda s: math.inf if s.score is None else -s.score):
-        row = {"rank": "–" if one.score is None else str(one.rank), "model": one.line.name}
-        row |= {SCORE: decimal(one.score)}
+        row = {"rank": "–" if one.lacks else one.place, "model": one.line.name}
+        row |= {SCORE: one.interval.shown(".3f") if one.interval else decimal(None)}
+        row |= {"cases": "–" if one.cases is None else str(one.cases)}
         row |= {name: one.shown(name) for name in recipe.weights}
         rows.append(row | ({"lacks": one.lacks} if lacking else {}))
     return rows

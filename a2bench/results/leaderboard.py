@@ -7,21 +7,22 @@ counts; a failed or missing measurement is counted, never averaged.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from a2bench import __version__
-from a2bench.keys import digest
+from a2bench.keys import canonical_json, digest
 from a2bench.metric import outside, read_bounds, within
 from a2bench.results.definitions import Definition, current, identity
 from a2bench.results.definitions import columns as columns_of
 from a2bench.results.holdings import Held, held, origins, shared
-from a2bench.results.table import UNDONE, Cell, columns
+from a2bench.results.table import MEASURED, UNDONE, Cell, Line, columns, lines_of
 from a2bench.runs.request import score_key
 from a2bench.runs.store import Record, RunStore
-from a2bench.stats import bootstrap_mean
+from a2bench.stats import bootstrap_mean, wilson
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json, Status
 
@@ -98,26 +99,46 @@ class Row:
     def cell(self, metric: str) -> Cell:
         """The counts and the interval over cases (seeds inside them) of one metric.
 
-        The interval is cut at the metric's own bounds, which no mean can pass. Empty for a metric
-        that this row was never asked for.
+        A metric of which each value is its lowest or its highest, 0 or 1, has the interval of a
+        proportion. Any other is cut at the metric's own bounds, which no mean can pass. Empty for a
+        metric that this row was never asked for.
         """
         if metric not in self.metrics:
             return Cell(counts=Counter(), interval=None)
-        values: dict[str, list[float]] = {}
         counts = Counter(work.status(metric) for work in self.works)
-        for work in sorted(self.works, key=lambda w: (w.case_key, w.seed)):
-            record = work.scores.get(metric)
-            if record is not None and record.value is not None:
-                values.setdefault(work.case_key, []).append(record.value)
-        interval = bootstrap_mean(list(values.values())) if values else None
-        if interval is not None and interval.low is not None and interval.high is not None:
-            low, high = read_bounds(self.metrics[metric])
+        values = list(self.by_case(metric).values())
+        if not values:
+            return Cell(counts=counts, interval=None)
+        low, high = read_bounds(self.metrics[metric])
+        if (low, high) == (0, 1) and all(value in (0, 1) for case in values for value in case):
+            return Cell(counts=counts, interval=wilson(values))
+        interval = bootstrap_mean(values)
+        if interval.low is not None and interval.high is not None:
             interval = replace(
                 interval,
                 low=min(interval.mean, max(interval.low, low)),
                 high=max(interval.mean, min(interval.high, high)),
             )
         return Cell(counts=counts, interval=interval)
+
+    def by_case(self, metric: str) -> dict[str, list[float]]:
+        """The values of each case (by its key), one a seed, of those that are ok."""
+        values: dict[str, list[float]] = {}
+        for work in sorted(self.works, key=lambda w: (w.case_key, w.seed)):
+            record = work.scores.get(metric)
+            if record is not None and record.value is not None:
+                values.setdefault(work.case_key, []).append(record.value)
+        return values
+
+    def measured(self, metric: str) -> str:
+        """What two rows must share for their means to be comparable: ``definition/cases``.
+
+        Two hashes: of all that decides a value besides the video and the case, and of the cases
+        that the metric applies to. What a case cannot have is not applicable for every model; so
+        a row in which a video made it so stands apart, too.
+        """
+        applies = {w.case_key for w in self.works if w.status(metric) != Status.NOT_APPLICABLE}
+        return f"{identity(self.metrics[metric])[:16]}/{digest(sorted(applies))[:16]}"
 
 
 def collect(stores: Sequence[RunStore]) -> list[Row]:
@@ -161,6 +182,24 @@ def told_apart(rows: Sequence[Row]) -> list[str]:
         "a row of its own"
         for name, names in by_model.items()
     ]
+
+
+def unlike(rows: Sequence[Row]) -> list[str]:
+    """Says which rows of one suite and profile are of other cases, so that means do not compare."""
+    tables: dict[tuple[str, str], dict[frozenset[str], list[str]]] = {}
+    for row in rows:
+        suite = f"{row.suite['name']} {row.suite['version']}"
+        cases = frozenset(work.case_key for work in row.works)
+        tables.setdefault((suite, row.profile), {}).setdefault(cases, []).append(row.name)
+    found = []
+    for (suite, profile), series in tables.items():
+        if len(series) > 1:
+            told = "; ".join(f"{', '.join(names)}: {len(cases)}" for cases, names in series.items())
+            found.append(
+                f"{suite}, profile {profile}: means of other cases cannot be compared. "
+                f"Cases: {told}"
+            )
+    return found
 
 
 def _row(group: Sequence[Held], subject: str, origin: str) -> Row:
@@ -252,6 +291,7 @@ def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
         line |= columns(name, row.cell(name))
     versions = sorted({(metric["name"], metric["version"]) for metric in row.metrics.values()})
     line["metric_versions"] = csv_cell(" ".join(f"{name}@{number}" for name, number in versions))
+    line[MEASURED] = canonical_json({name: row.measured(name) for name in row.metrics})
     line["metrics_sha256"] = digest([row.metrics[name] for name in sorted(row.metrics)])
     line["suite_sha256"] = row.suite["key"]
     line["model_sha256"] = digest(row.model)
@@ -259,6 +299,30 @@ def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
     if row.origin:
         line["store"] = csv_cell(row.origin)
     return line
+
+
+def with_values(lines: Sequence[Line], rows: Sequence[Row]) -> list[Line]:
+    """The lines, with the values of single cases where one of the rows is what a line tells of."""
+    held: dict[tuple[str, str], list[Row]] = {}
+    for line, row in zip(lines_of(table(rows)), rows, strict=True) if rows else ():
+        held.setdefault((line.name, line.group), []).append(row)
+    found = []
+    for line in lines:
+        same = (_values(line, row) for row in held.get((line.name, line.group), []))
+        found.append(replace(line, values=max(same, key=len, default={})))
+    return found
+
+
+def _values(line: Line, row: Row) -> dict[str, dict[str, float]]:
+    """By column the mean over seeds of each case, where the row's metric has the line's mean."""
+    metrics = {row.measured(metric): metric for metric in row.metrics}
+    found = {}
+    for column, mean in line.means.items():
+        if metric := metrics.get(line.measured.get(column, "")):
+            values = {case: math.fsum(v) / len(v) for case, v in row.by_case(metric).items()}
+            if values and math.isclose(math.fsum(values.values()) / len(values), mean):
+                found[column] = values
+    return found
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -282,4 +346,6 @@ def to_markdown(rows: Sequence[Row]) -> str:
         "Means over cases with 95 % intervals; in brackets what was not ok. a2bench "
         f"{__version__}; rows of different profiles or suites cannot be compared."
     )
+    for text in unlike(rows):
+        lines += ["", markdown_cell(text)]
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2bench.errors import CannotRun
+from a2bench.keys import canonical_json
 from a2bench.results.cells import Limits, faults
 from a2bench.results.definitions import JUDGE
 from a2bench.stats import Interval
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 SCORE = "comprehensive"
 """The column of the comprehensive score; those that tell of it begin with its name."""
+MEASURED = "measured"
+"""The column that tells, by metric, what two rows must share for it to be comparable."""
 COUNTS = {
     "ok": "ok",
     "failed": "failed",
@@ -65,7 +69,9 @@ class Line:
     """What a leaderboard says of one model on one suite in one profile.
 
     ``cells`` are of the metrics that the line has, in the order of the table. ``versions`` are
-    those of the metrics as ``name@version``. ``store`` tells rows of one model apart.
+    those of the metrics as ``name@version``; ``measured`` (``Row.measured``) says more where the
+    table does. ``store`` tells rows of one model apart. ``values`` are the metrics' values by case,
+    the mean over seeds: a table does not have them (``with_values``).
     """
 
     model: str
@@ -77,6 +83,8 @@ class Line:
     store: str = ""
     versions: tuple[str, ...] = ()
     cells: Mapping[str, Cell] = field(default_factory=dict)
+    measured: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -146,7 +154,13 @@ def apart(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
         ]
         told = {metric: f"{metric} ({plain(name, limit=200)})" for metric in clash}
         new = {f"{old}{end}": f"{to}{end}" for old, to in told.items() for end in ("", *_ENDINGS)}
-        found.append(table.rename(columns=new))
+        table = table.rename(columns=new)
+        if MEASURED in table and told:
+            table[MEASURED] = [
+                canonical_json({told.get(metric, metric): one for metric, one in held.items()})
+                for held in map(_read_measured, table[MEASURED])
+            ]
+        found.append(table)
     return found
 
 
@@ -183,14 +197,24 @@ def _definitions(table: pd.DataFrame) -> set[str]:
 
 
 def _line(row: Mapping[Any, Any], metrics: Sequence[str]) -> Line:
-    texts = {name: value for name in _TEXTS if isinstance(value := row.get(name), str)}
+    texts: dict[str, Any] = {n: text for n in _TEXTS if isinstance(text := row.get(n), str)}
     sha256, versions = (row.get(name) for name in ("suite_sha256", "metric_versions"))
     return Line(
         **texts,
         suite_sha256=sha256 if isinstance(sha256, str) else "",
         versions=tuple(versions.split()) if isinstance(versions, str) else (),
+        measured=_read_measured(row.get(MEASURED)),
         cells={metric: _cell(row, metric) for metric in metrics},
     )
+
+
+def _read_measured(cell: object) -> dict[str, str]:
+    """What a table says of how its metrics were measured; nothing where it says nothing."""
+    try:
+        held = json.loads(cell) if isinstance(cell, str) else {}
+    except ValueError:
+        held = {}
+    return {str(k): str(v) for k, v in held.items()} if isinstance(held, dict) else {}
 
 
 def _cell(row: Mapping[Any, Any], metric: str) -> Cell:

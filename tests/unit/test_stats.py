@@ -16,6 +16,7 @@ from a2bench.stats import (
     roc_auc,
     spearman,
     student_t,
+    wilson,
 )
 
 
@@ -86,6 +87,31 @@ def test_the_seed_decides_the_interval() -> None:
     given = cases(50)
     assert bootstrap_mean(given, seed=1) == bootstrap_mean(given, seed=1)
     assert bootstrap_mean(given, seed=1).low != bootstrap_mean(given, seed=2).low
+
+
+@pytest.mark.parametrize("n", [1, 5, 10, 50])
+def test_a_proportion_has_wilson_s_interval(n: int) -> None:
+    for ones in range(n + 1):
+        found = wilson([[1.0]] * ones + [[0.0]] * (n - ones))
+        expected = reference.binomtest(ones, n).proportion_ci(0.95, "wilson")
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert found.mean == ones / n
+
+
+def test_a_proportion_of_clusters_counts_what_is_independent() -> None:
+    together = wilson([[1.0] * 4] * 15 + [[0.0] * 4] * 5)  # seeds say what their case says
+    assert together == wilson([[1.0]] * 15 + [[0.0]] * 5)
+    apart = wilson([[1.0, 1.0, 1.0, 0.0]] * 20)  # each case has the same rate
+    expected = reference.binomtest(60, 80).proportion_ci(0.95, "wilson")
+    assert (apart.low, apart.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    # by hand: means 1, .5, .5, 0; variance 1/6, of the mean 1/24; (1/4) / (1/24) = 6
+    mixed = wilson([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    expected = reference.binomtest(3, 6).proportion_ci(0.95, "wilson")
+    assert (mixed.low, mixed.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    with pytest.raises(ValueError, match="zeros and ones"):
+        wilson([[0.5]])
+    with pytest.raises(ValueError, match="at least one case"):
+        wilson([])
 
 
 def test_one_case_has_a_mean_and_no_interval() -> None:

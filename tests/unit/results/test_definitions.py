@@ -92,11 +92,13 @@ def test_two_models_by_two_judges_stand_in_two_columns_and_are_not_ranked_togeth
     (head, *_) = to_markdown(collect([store])).splitlines()
     assert f"| {FACE} (strict) |" in head and f"| {FACE} (kind) |" in head
     one, two = score(store)
-    assert [(s.score, s.rank, s.shown(FACE)) for s in (one, two)] == [
-        (2.0, 1, "2.000 (strict)"),
-        (5.0, 1, "5.000 (kind)"),
+    told = f"{FACE} measured otherwise"
+    assert [(s.score, s.rank, s.unranked, s.shown(FACE)) for s in (one, two)] == [
+        (2.0, None, told, "2.000 (strict)"),
+        (5.0, None, told, "5.000 (kind)"),
     ]
-    assert "| 5.000 (kind) | 5.000 | 1 |" in scores_to_markdown([one, two], parse(RECIPE))
+    text = scores_to_markdown([one, two], parse(RECIPE))
+    assert f"| 5.000 (kind) | 5.000 | – | not ranked: {told} |" in text
     line = table(collect([store])).to_dict("records")[0]
     assert line["metric_versions"].split().count(f"{FACE}@1") == 1
     assert len(line["metric_versions"].split()) == 15
@@ -155,7 +157,8 @@ def test_any_metric_of_two_definitions_has_two_columns(tmp_path: Path) -> None:
     do(ask(suite, Level(version="2"), generator=MyGenerator(name="two")), store)
     one, two = collect([store])
     assert (list(one.metrics), list(two.metrics)) == (["level (version 1)"], ["level (version 2)"])
-    assert [s.rank for s in score(store, RECIPE.replace(FACE, "level"))] == [1, 1]
+    found = score(store, RECIPE.replace(FACE, "level"))
+    assert [(s.rank, s.unranked) for s in found] == [(None, "level measured otherwise")] * 2
     # another profile is another way to measure, and its rows stand apart
     request = ask(suite, Level(levels=Levels(sampling="linspace-2")))
     do(replace(request, profile="paper"), store)
@@ -180,9 +183,10 @@ def test_tables_that_may_be_of_two_judges_are_joined_apart(tmp_path: Path) -> No
     joined = pd.concat(apart({"a.csv": strict, "b.csv": table(collect([other]))}))
     found = scored(lines_of(joined), parse(RECIPE))
     assert [(s.score, s.rank, s.columns[FACE]) for s in found] == [
-        (2.0, 1, f"{FACE} (a.csv)"),
-        (5.0, 1, f"{FACE} (b.csv)"),
+        (2.0, None, f"{FACE} (a.csv)"),
+        (5.0, None, f"{FACE} (b.csv)"),
     ]
+    assert all(s.columns[FACE] in s.line.measured for s in found)
     assert f"{FACE} (a.csv)_n_ok" in joined
     (same, twice) = apart({"a.csv": strict, "b.csv": strict.copy()})
     assert list(same) == list(twice) == list(strict)

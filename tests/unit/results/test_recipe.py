@@ -118,7 +118,9 @@ def test_ranks_do_not_cross_profiles_suites_or_versions() -> None:
             "level": [0.1, 0.2, 0.1, 0.1, 0.1],
         }
     )
-    assert list(table_of([rows], parse(LEVEL))["comprehensive_rank"]) == [2, 1, 1, 1, 1]
+    found = table_of([rows], parse(LEVEL))
+    assert list(found["comprehensive_rank"].fillna(0)) == [2, 1, 1, 1, 0]
+    assert list(found["comprehensive_unranked"]) == [*[""] * 4, "level measured otherwise"]
 
 
 def test_equal_scores_share_a_rank() -> None:

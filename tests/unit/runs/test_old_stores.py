@@ -20,6 +20,7 @@ STORE = RunStore(FOLDER)
 
 
 def test_its_leaderboard_is_what_it_was() -> None:
+    """As it was but for two things: proportions have intervals, and a column was added."""
     was = (FOLDER / "leaderboard.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(io.StringIO(was)), csv.DictReader(io.StringIO(to_csv(collect([STORE]))))
     for old, new in zip(*rows, strict=True):
