@@ -268,15 +268,20 @@ def _reach(series: _Series) -> int:
 def _apart(own: _Series, others: Iterable[_Series]) -> str:
     """Why the lines of a series are not ranked: what they do not share with the fullest other."""
     other = max((one for one in others if one != own), key=_reach)
-    told = []
+    told: dict[str, list[str]] = {}
     for mine, theirs in zip(own, other, strict=True):
         if mine[:2] != theirs[:2]:
-            told.append(f"{base(mine[0])} measured otherwise")
+            why = "measured otherwise"
         elif mine[3] != theirs[3]:
-            told.append(f"{base(mine[0])} on {mine[3]} videos, others on {theirs[3]}")
+            why = f"on {mine[3]} videos, others on {theirs[3]}"
         elif mine[2] != theirs[2]:
-            told.append(f"{base(mine[0])} on other cases")
-    return "; ".join(told)
+            why = "on other cases"
+        else:
+            continue
+        told.setdefault(why, []).append(base(mine[0]))
+    every = len(own) > 1 and any(len(names) == len(own) for names in told.values())
+    parts = (f"{'all' if every else ', '.join(names)} {why}" for why, names in told.items())
+    return "; ".join(parts)
 
 
 def _interval(one: Scored, recipe: Recipe) -> Scored:

@@ -141,7 +141,7 @@ def test_a_row_of_fewer_cases_is_not_ranked() -> None:
     whole, limited = scored([line("all", values), line("one", few)], RECIPE)
     assert limited.score and whole.score and limited.score > whole.score
     assert (whole.rank, limited.rank) == (1, None)
-    assert limited.unranked == "a on 1 videos, others on 50; b on 1 videos, others on 50"
+    assert limited.unranked == "all on 1 videos, others on 50"
 
 
 def test_not_applicable_where_another_row_has_values_is_not_ranked() -> None:
