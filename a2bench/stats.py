@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 FEWEST_FOR_BOOTSTRAP = 30
 MOST_EXACT = 16
+MOST_DRAWN = 2**20
+"""Cases that are drawn at a time: 16 bytes each."""
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +49,7 @@ def bootstrap_mean(
     From 30 cases on, the percentile interval of ``resamples`` draws of as many cases with
     replacement (a case keeps all its seeds). With fewer the percentiles are too narrow: Student's
     ``mean ± t * sd / sqrt(n)``, which may pass the bounds of the metric. None for one case. Cases
-    with equal values have an interval of no width. Takes 16 bytes a resample and case.
+    with equal values have an interval of no width. Memory does not grow with the resamples.
 
     Raises ``ValueError`` for no case, a case without values, a value that is not finite, or a
     confidence outside (0, 1). Source: Efron and Tibshirani, An Introduction to the Bootstrap, 13.3.
@@ -62,9 +64,13 @@ def bootstrap_mean(
         sd = math.sqrt(math.fsum(offsets**2) / (n - 1))
         half = student_t(confidence, n - 1) * sd / math.sqrt(n)
         return Interval(low=mean - half, mean=mean, high=mean + half)
-    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
+    random, means_drawn = np.random.default_rng(seed), np.empty(resamples)
+    rows = max(1, MOST_DRAWN // n)
+    for start in range(0, resamples, rows):  # the same numbers as in one draw of all
+        part = means_drawn[start : start + rows]
+        part[:] = offsets[random.integers(n, size=(len(part), n))].mean(axis=1)
     tails = (1 - confidence) / 2, (1 + confidence) / 2
-    low, high = mean + np.quantile(offsets[drawn].mean(axis=1), tails)
+    low, high = mean + np.quantile(means_drawn, tails)
     return Interval(low=float(low), mean=mean, high=float(high))
 
 

@@ -41,6 +41,14 @@ def test_the_interval_is_scipy_s_percentile_bootstrap() -> None:
     assert ours.high == pytest.approx(theirs.high, abs=0.002)
 
 
+def test_cases_are_drawn_in_parts_and_the_interval_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = bootstrap_mean(cases(40), resamples=1000)
+    monkeypatch.setattr("a2bench.stats.MOST_DRAWN", 333)
+    assert bootstrap_mean(cases(40), resamples=1000) == whole
+
+
 def test_the_interval_covers_the_true_mean_as_often_as_it_says() -> None:
     for n, resamples in ((5, 1), (40, 400)):
         covered = 0
