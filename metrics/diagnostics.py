@@ -13,8 +13,8 @@ from a2bench.metrics.extractors.motion.changes import Changes
 from a2bench.types import Case, Measurement
 
 DIMENSION = "diagnostics"
-FROZEN, CODED, BESIDE = 0.9, 4.0, 0.3
-FADED = 0.25
+FROZEN, CODED, BESIDE = 1.0, 4.0, 0.2
+FADED = 0.3
 REBOUND, FLOOR = 0.1, 1.0
 MOST_AT_ONCE = 0.4
 OFF_BALANCE = 0.15
@@ -67,9 +67,9 @@ class Cuts:
 class FrozenShare:
     """The share of pairs of successive frames that show the same picture.
 
-    A pair does when no part of the picture changes by more than 0.9 of 255 levels (``changes``),
-    or, as a coded video may not repeat a picture exactly while all moves, by more than 4 and more
-    than 0.3 of the second greatest change in the two pairs before and the two after.
+    A pair does when no part of the picture changes by more than 1 of 255 levels (``changes``),
+    or, as a coded video may not repeat a picture exactly while all moves, by more than 4 or more
+    than a fifth of the second greatest change in the two pairs before and the two after.
     Range [0, 1]: about 0.5 where the second half stands still, 0.25 where every fourth frame is
     repeated; 1 for a still video, also of a single frame, in which nothing moves. In the detail:
     ``longest``, the first and the last frame of the longest run, None without one.
@@ -138,10 +138,10 @@ def fades(seen: Changes) -> list[Fade]:
     """The fades in the mean grey levels and the contrasts of a video's frames, scene by scene.
 
     In a fade to black a share a of the picture is left, which falls: the contrast and the distance
-    of the mean level from black (or white) both shrink to a. A fade is a fall of the contrast to a
-    quarter or less that does not rebound by a tenth on its way, of which no step takes over two
-    fifths, and in which what is left of the distance exceeds a by no more than 0.15. A fade from
-    black is one to black in reverse.
+    of the mean level from black (or white) both shrink to a. A fade is a fall of the contrast to
+    0.3 or less that does not rebound by a tenth on its way, of which no step takes over two fifths,
+    and in which what is left of the distance exceeds a by no more than 0.15. A fade from black is
+    one to black in reverse.
     """
     found = []
     for start, end in pairwise([0, *seen.cuts, len(seen.levels)]):

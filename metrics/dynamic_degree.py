@@ -22,9 +22,9 @@ class DynamicDegree:
     at, in order: as many as settle the answer, or all. With n = 1 (a video of one frame, or shorter
     than about 1/8 s) there is no pair: nothing moves, and the value is 0.0, as in VBench. One
     departure from VBench: n = 2 would need no pair and count every video as dynamic, here one pair
-    is the least. Raises ``MetricError`` for frames that are too small for the flow. The paper follows
-    VBench, whose flow is RAFT (``RaftFlow``): with another one the numbers are not the paper's.
-    Source: SkyReels-A2, section 2.5; VBench, dynamic degree.
+    is the least. Raises ``MetricError`` for frames that are too small for the flow. The paper
+    follows VBench, whose flow is RAFT (``RaftFlow``): with another one the numbers are not the
+    paper's. Source: SkyReels-A2, section 2.5; VBench, dynamic degree.
     """
 
     motion: Extractor[Motion]

@@ -18,7 +18,7 @@ from a2bench.metrics.face_matching import faces_of
 from a2bench.types import Case, Measurement
 
 LEAD = 0.1
-OVERLAP = 0.3
+OVERLAP = 0.1
 LEAP = 2.0
 
 
@@ -36,11 +36,11 @@ class IdentitySwaps:
     A face shows the character to which it is most similar, if by 0.1 more than to any other, and no
     other face of the frame is more similar to that character. Of two successive frames in which
     both characters are seen, they have swapped when each one's face box now lies where the other's
-    was (intersection over union of at least 0.3), unless they walk: in the step before or after,
-    which is no exchange itself, the slower of the two moves at half that speed or more. Range
-    [0, inf). In the detail: ``frames``, the first after each swap; ``seen``, in how many
-    sampled frames at least two characters are told. With fewer than two of those there is
-    nothing to see, and the value is 0.
+    was (intersection over union of at least 0.1: heads differ in size), unless they walk: in the
+    step before or after, which is no exchange itself, the slower of the two moves at half that
+    speed or more. Range [0, inf). In the detail: ``frames``, the first after each swap; ``seen``,
+    in how many sampled frames at least two characters are told. With fewer than two of those there
+    is nothing to see, and the value is 0.
 
     Not applicable to a case of fewer than two characters, or where a reference shows no face.
     """
