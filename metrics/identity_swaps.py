@@ -25,7 +25,7 @@ LEAP = 2.0
 class Seen(NamedTuple):
     """Where the characters of one sampled frame are, those that can be told."""
 
-    index: int
+    at: int
     boxes: Mapping[int, Box]
 
 
@@ -95,7 +95,7 @@ def _swaps(seen: Sequence[Seen], a: int, b: int) -> list[int]:
     for i, (_, two) in enumerate(steps):
         walks = [speeds[j] for j in (i - 1, i + 1) if 0 <= j < len(steps) and not exchanged[j]]
         if exchanged[i] and speeds[i] > LEAP * max(walks, default=0.0):
-            found.append(two.index)
+            found.append(two.at)
     return found
 
 
@@ -103,4 +103,4 @@ def _speed(one: Seen, two: Seen, who: int) -> float:
     """How far the middle of a character's face moves, in pixels a frame."""
     (left, top, right, bottom), other = one.boxes[who], two.boxes[who]
     twice = (other[0] + other[2] - left - right, other[1] + other[3] - top - bottom)
-    return hypot(*twice) / 2 / (two.index - one.index)
+    return hypot(*twice) / 2 / (two.at - one.at)

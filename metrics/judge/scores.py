@@ -39,8 +39,9 @@ class JudgeScore:
     is asked alone), and all metrics of the judge read its reply. In the detail: each ``scores`` and
     ``reasons``, their ``spread`` (largest less smallest), the ``requests`` (shared by all criteria)
     with tokens and cost, and the text in the frames that speaks to a judge: a score that such text
-    stands beside is not to be trusted. Not applicable to a case without the roles that the criterion is about; ``refused``
-    where the judge declines to answer. Source: SkyReels-A2, Table 3; Lynx, section 5.1.
+    stands beside is not to be trusted. Not applicable to a case without the roles that the
+    criterion is about; ``refused`` where the judge declines to answer. Source: SkyReels-A2, Table
+    3; Lynx, section 5.1.
     """
 
     criterion: Criterion

@@ -31,7 +31,8 @@ def scene(seed: int) -> Frame:
 def view(picture: Frame, right_px: float = 0.0, down_px: float = 0.0) -> Frame:
     """The frame of a scene so far from its middle."""
     middle = (picture.shape[1] / 2 + right_px, picture.shape[0] / 2 + down_px)
-    return cv2.getRectSubPix(picture, (WIDTH, HEIGHT), middle)
+    shown: Frame = cv2.getRectSubPix(picture, (WIDTH, HEIGHT), middle)
+    return shown
 
 
 def drift(seed: int, frames: int = 30) -> list[Frame]:
