@@ -42,7 +42,7 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameChanges:
-    """Looks at small copies of all frames; nothing is learnt. 4 ms a frame of 832x480.
+    """Looks at small copies of all frames; nothing is learnt. 1 to 5 ms a frame of 832x480.
 
     Change: the frame in grey, 208x120, in cells of 8x8 px (32x32 of a frame of 832x480); the mean
     absolute difference of the cell that differs most. The reduction averages what coding adds.
