@@ -43,3 +43,11 @@ def apart(
 def area(box: Box) -> float:
     """The area of a box in square pixels."""
     return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def overlap(one: Box, other: Box) -> float:
+    """The intersection of two boxes over their union, 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    return shared / (area(one) + area(other) - shared) if shared else 0.0

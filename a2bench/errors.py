@@ -12,7 +12,7 @@ A2BenchError
     ├── VideoError         a video that cannot be read, or is over the limits
     ├── PictureError       a picture that cannot be read as people see it
     ├── GeneratorError     a generator that gave no video
-    ├── MetricError        a metric that broke its contract (NaN, not a number)
+    ├── MetricError        a metric that cannot measure a video, or broke its contract (NaN)
     ├── NotApplicable      the metric does not apply to this case or profile: no failure
     ├── Refused            a service declined to answer: no failure, no score
     ├── Stopped            no further paid call in this run (ledger)
@@ -75,7 +75,7 @@ class GeneratorError(WorkError):
 
 
 class MetricError(WorkError):
-    """A metric that broke its contract."""
+    """A metric that a video makes impossible, or that broke its contract."""
 
 
 class NotApplicable(WorkError):

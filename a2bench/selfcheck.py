@@ -24,6 +24,7 @@ from a2bench.types import Element, Suite
 CONSISTENCY = ("id_consistency", "object_consistency", "background_consistency")
 SHARE_NEEDED = 0.95
 AUC_NEEDED = 0.98
+FROZEN_TOLERANCE = 0.03
 
 Values = Mapping[str, float]
 """What each control scored on one case."""
@@ -83,6 +84,21 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         holds=lambda values: values["still"] == 0.0,
     ),
     _greater("text_similarity", "collage", "noise"),
+    Expectation(
+        text="cut has 1, collage none",
+        metric="cuts",
+        controls=("cut", "collage"),
+        holds=lambda values: (values["cut"], values["collage"]) == (1.0, 0.0),
+    ),
+    Expectation(
+        text="still 1, frozen about 0.5, collage 0",
+        metric="frozen_share",
+        controls=("still", "frozen", "collage"),
+        holds=lambda values: (
+            (values["still"], values["collage"]) == (1.0, 0.0)
+            and abs(values["frozen"] - 0.5) <= FROZEN_TOLERANCE
+        ),
+    ),
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from a2bench.errors import NotApplicable
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo
 from a2bench.metrics.extractors.motion.pairs import Motion
@@ -20,10 +19,12 @@ class DynamicDegree:
     5 % flow magnitudes (``motion``, px) exceeds ``6 * min(height, width) / 256``; the video is
     dynamic when at least ``round(4 * n / 16)`` pairs do (halves to the even number). Higher is
     more motion, not always better. In the detail: ``magnitudes_px`` of the pairs that were looked
-    at, in order: as many as settle the answer, or all. Two departures from VBench: n = 2 would need
-    no pair and count every video as dynamic, here one pair is the least; n = 1 is not applicable
-    instead of 0. The paper follows VBench, whose flow is RAFT (``RaftFlow``): with another one the
-    numbers are not the paper's. Source: SkyReels-A2, section 2.5; VBench, dynamic degree.
+    at, in order: as many as settle the answer, or all. With n = 1 (a video of one frame, or shorter
+    than about 1/8 s) there is no pair: nothing moves, and the value is 0.0, as in VBench. One
+    departure from VBench: n = 2 would need no pair and count every video as dynamic, here one pair
+    is the least. Raises ``MetricError`` for frames that are too small for the flow. The paper
+    follows VBench, whose flow is RAFT (``RaftFlow``): with another one the numbers are not the
+    paper's. Source: SkyReels-A2, section 2.5; VBench, dynamic degree.
     """
 
     motion: Extractor[Motion]
@@ -32,7 +33,7 @@ class DynamicDegree:
     def info(self) -> MetricInfo:
         return MetricInfo(
             name="dynamic_degree",
-            version="1",
+            version="2",
             dimension="visual quality",
             low=0.0,
             high=1.0,
@@ -48,12 +49,6 @@ class DynamicDegree:
 
     def score(self, case: Case, features: FeatureBank) -> Measurement:
         motion = features[self.motion]
-        if motion.pairs < 1:
-            video = features.video
-            raise NotApplicable(
-                "dynamic degree compares frames about 1/8 s apart, the video is shorter: "
-                f"{video.duration_s:.2g} s at {video.fps:g} frames a second"
-            )
         return Measurement(
             value=float(motion.moving >= motion.needed),
             detail={

@@ -1,4 +1,7 @@
-"""Profiles: which methods realise the eight metrics. Scores of two profiles never mix."""
+"""Profiles: which methods realise the eight metrics, and diagnostics beside them.
+
+Scores of two profiles never mix.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,14 @@ from a2bench.metrics import aesthetic_quality, text_similarity
 from a2bench.metrics.aesthetic_quality import AestheticQuality
 from a2bench.metrics.background_consistency import BackgroundConsistency
 from a2bench.metrics.clip_text_similarity import ClipTextSimilarity
+from a2bench.metrics.diagnostics import Cuts, Fades, FrozenShare
 from a2bench.metrics.dynamic_degree import DynamicDegree
 from a2bench.metrics.extractors.embeddings.clip import Clip, ClipFrames
 from a2bench.metrics.extractors.embeddings.dino import DinoFrames
 from a2bench.metrics.extractors.embeddings.inception import Inception
 from a2bench.metrics.extractors.embeddings.video_text import ViClip
 from a2bench.metrics.extractors.faces import FaceExtractor
+from a2bench.metrics.extractors.motion.changes import FrameChanges
 from a2bench.metrics.extractors.motion.differences import FrameDifferences
 from a2bench.metrics.extractors.motion.flow import DisFlow, FlowInterpolation, RaftFlow
 from a2bench.metrics.extractors.motion.interpolation import AmtInterpolation
@@ -36,6 +41,7 @@ from a2bench.metrics.extractors.scenes.segmentation import Sam
 from a2bench.metrics.face_fid import FaceFid
 from a2bench.metrics.face_resemblance import FaceResemblance
 from a2bench.metrics.id_consistency import IdConsistency
+from a2bench.metrics.identity_swaps import IdentitySwaps
 from a2bench.metrics.image_quality import ImageQuality
 from a2bench.metrics.motion_smoothness import MotionSmoothness
 from a2bench.metrics.multi_identity import MultiIdentity
@@ -63,6 +69,17 @@ class Unavailable:
         raise NotApplicable(self.reason)
 
 
+def diagnostics(faces: FaceExtractor) -> tuple[Metric, ...]:
+    """What every profile tells beside the scores, in the same way but for who finds ``faces``."""
+    changes = FrameChanges()
+    return (
+        Cuts(changes=changes),
+        FrozenShare(changes=changes),
+        Fades(changes=changes),
+        IdentitySwaps(faces=faces),
+    )
+
+
 def lite() -> Profile:
     """The profile for any machine: what pip installs and this repository holds, no download."""
     faces = FaceExtractor(finder=DlibFaces(), sampling="linspace-8")
@@ -82,6 +99,7 @@ def lite() -> Profile:
             info=text_similarity.INFO,
             reason="no model of video and text comes with pip; use --profile paper",
         ),
+        *diagnostics(faces),
     )
     return Profile(metrics=metrics, over_videos=(FaceFid(faces=faces),))
 
@@ -122,6 +140,7 @@ def paper(device: str = "cpu", *, exhaustive: bool = False) -> Profile:
         MotionSmoothness(interpolation=AmtInterpolation(device=device)),
         DynamicDegree(motion=PairMotion(flow=raft, exhaustive=exhaustive)),
         TextSimilarity(video_text=ViClip(device=device)),
+        *diagnostics(faces),
     )
     vbench: tuple[Metric, ...] = (
         FrameConsistency(of="subject", frames=DinoFrames(device=device)),

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from a2bench.errors import NotApplicable
+from a2bench.errors import MetricError
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import Metric, MetricInfo
 from a2bench.pictures import Floats
@@ -34,7 +34,7 @@ class FrameConsistency:
     frames: nothing is masked and no reference is read, so the latter is not A2-Bench's
     ``background_consistency``, which masks the subjects and compares with the case's background.
     VBench averages over all frames of all videos, so that long videos weigh more; here, as for
-    every metric, videos weigh alike. Not applicable to a single frame.
+    every metric, videos weigh alike. Raises ``MetricError`` for a single frame.
     Source: VBench, subject consistency and background consistency.
     """
 
@@ -52,7 +52,7 @@ class FrameConsistency:
     def score(self, case: Case, features: FeatureBank) -> Measurement:
         rows = features[self.frames].embeddings.astype(np.float64)
         if len(rows) < 2:
-            raise NotApplicable("frame consistency needs at least 2 frames, the video has 1")
+            raise MetricError("frame consistency needs at least 2 frames, the video has 1")
         before = np.clip((rows[1:] * rows[:-1]).sum(axis=1), 0, 1)
         first = np.clip(rows[1:] @ rows[0], 0, 1)
         similarities = ((before + first) / 2).tolist()
@@ -68,7 +68,7 @@ class TemporalFlickering:
 
     ``frames`` gives the mean absolute difference of each pair, in levels of 0 to 255. Range [0, 1],
     higher is less flicker. Motion counts as flicker too: VBench asks for this only of prompts for
-    still scenes, and drops videos that move. Not applicable to a single frame.
+    still scenes, and drops videos that move. Raises ``MetricError`` for a single frame.
     Source: VBench, temporal flickering.
     """
 
@@ -85,7 +85,7 @@ class TemporalFlickering:
     def score(self, case: Case, features: FeatureBank) -> Measurement:
         differences = features[self.frames]
         if not differences:
-            raise NotApplicable("temporal flickering needs at least 2 frames, the video has 1")
+            raise MetricError("temporal flickering needs at least 2 frames, the video has 1")
         return Measurement(
             value=(255 - fsum(differences) / len(differences)) / 255,
             detail={"differences": [round(difference, 3) for difference in differences]},
@@ -122,8 +122,8 @@ class VbenchQuality:
     is VBench's score but for the two consistencies, in which VBench lets long videos weigh more.
     Its flickering is of still scenes, ours of every video.
 
-    Not applicable where a part is not. (VBench counts a dimension that was not measured as 0.)
-    Raises ``ValueError`` for other parts. Source: VBench, ``scripts/cal_final_score.py``.
+    Raises ``MetricError`` where a part does. (VBench counts a dimension that was not measured as
+    0.) Raises ``ValueError`` for other parts. Source: VBench, ``scripts/cal_final_score.py``.
     """
 
     parts: tuple[Metric, ...]
@@ -152,8 +152,8 @@ class VbenchQuality:
         for part in self.parts:
             try:
                 values[part.info.name] = part.score(case, features).value
-            except NotApplicable as error:
-                raise NotApplicable(f"{part.info.name}: {error}") from error
+            except MetricError as error:
+                raise MetricError(f"{part.info.name}: {error}") from error
         return Measurement(value=normalised(values), detail=values)
 
 
@@ -172,7 +172,7 @@ def _info(
 ) -> MetricInfo:
     return MetricInfo(
         name=name,
-        version="1",
+        version="2",
         dimension="visual quality",
         low=low,
         high=high,

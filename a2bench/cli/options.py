@@ -38,6 +38,9 @@ JudgeOption = Annotated[
         help="gemini:MODEL, openai:URL#MODEL or recorded:FILE; gemini:gemini-2.5-pro if empty.",
     ),
 ]
+JudgeSetOption = Annotated[
+    str, typer.Option("--judge-set", help="Ask one set of criteria alone: a2bench or lynx.")
+]
 FramesOption = Annotated[
     int, typer.Option("--judge-frames", min=0, help="Show the judge N frames, not the video.")
 ]

@@ -16,6 +16,7 @@ from a2bench.cli.options import (
     DeviceOption,
     FramesOption,
     JudgeOption,
+    JudgeSetOption,
     MaxCostOption,
     PriceOption,
     ProfileOption,
@@ -63,6 +64,7 @@ def run(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Models folder, command: name to show.")] = None,
     judge: JudgeOption = "",
+    judge_set: JudgeSetOption = "all",
     judge_frames: FramesOption = 0,
     judge_repeats: RepeatsOption = 1,
     judge_price: PriceOption = "",
@@ -80,6 +82,7 @@ def run(
     options = JudgeOptions(
         store=store,
         spec=judge or DEFAULT,
+        criteria=judge_set,
         frames=judge_frames,
         repeats=judge_repeats,
         price=judge_price,

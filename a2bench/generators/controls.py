@@ -93,6 +93,20 @@ class Stuttered(Collage):
 
 
 @dataclass(kw_only=True)
+class Frozen(Collage):
+    """The collage until its middle frame, which is held to the end."""
+
+    name: ClassVar[str] = "frozen"
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        shown = None
+        for index, frame in enumerate(super().render(case, seed=seed)):
+            if shown is None or index <= self.frames // 2:
+                shown = frame
+            yield shown
+
+
+@dataclass(kw_only=True)
 class Swapped(Collage):
     """The collage of another case: wrong references.
 
@@ -123,6 +137,19 @@ class Swapped(Collage):
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         other = _known(self._other, case.key, self.name, case)
         return super().render(other, seed=seed)
+
+
+@dataclass(kw_only=True)
+class Cut(Swapped):
+    """The collage whose second half is that of another case, as in ``Swapped``: one hard cut."""
+
+    name: ClassVar[str] = "cut"
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        other = super().render(case, seed=seed)
+        own = Collage.render(self, case, seed=seed)
+        for index, (first, second) in enumerate(zip(own, other, strict=True)):
+            yield first if index < self.frames // 2 else second
 
 
 @dataclass(kw_only=True)

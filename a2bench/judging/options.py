@@ -15,6 +15,9 @@ LEDGER = "judge.sqlite"
 
 DEFAULT = "gemini:gemini-2.5-pro"
 
+ALL = "all"
+"""Every set of criteria, in one question."""
+
 _BUILD = "a2bench.metrics.judge.scores:with_judge"
 
 
@@ -25,13 +28,15 @@ class JudgeOptions:
     ``spec`` is ``gemini:MODEL``, ``openai:URL#MODEL`` or ``recorded:FILE``. ``frames`` 0: the video
     itself where the judge takes one, else 16. ``price`` is ``INPUT,OUTPUT`` in US dollars for a
     million tokens, for a model whose price is not known. ``max_tokens`` bounds an answer and the
-    thoughts before it; None: the judge's own limit. ``max_usd`` bounds the cost of this run,
+    thoughts before it; None: the judge's own limit. ``criteria`` names the one set of criteria that
+    is asked, alone; ``all``: every set, in one question. ``max_usd`` bounds the cost of this run,
     ``per_minute`` the calls of all runs on the store. ``reuse`` False pays again for an answer
     that the ledger holds.
     """
 
     store: Path
     spec: str = DEFAULT
+    criteria: str = ALL
     frames: int = 0
     repeats: int = 1
     price: str = ""

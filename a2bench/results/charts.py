@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from a2bench.results.definitions import base
 from a2bench.results.recipe import Recipe, Scored, decimal
 from a2bench.results.table import SCORE, Cell, Line
 
 if TYPE_CHECKING:
     import pandas as pd
 
+DIAGNOSTICS = ("cuts", "frozen_share", "fades", "identity_swaps")
+"""Metrics that say what is odd about a video, and not how good it is: in no chart."""
 _NOTHING = Cell(interval=None)
 
 
@@ -35,12 +38,12 @@ def shown_table(lines: Sequence[Line]) -> pd.DataFrame:
 def means(lines: Sequence[Line]) -> pd.DataFrame:
     """One row a metric and model: ``model, metric, mean, low, high``; none without a mean.
 
-    Where a table has no interval, ``low`` and ``high`` are the mean.
+    Without diagnostics. Where a table has no interval, ``low`` and ``high`` are the mean.
     """
     import pandas as pd
 
     rows = []
-    for metric in metrics_of(lines):
+    for metric in (name for name in metrics_of(lines) if base(name) not in DIAGNOSTICS):
         for line in lines:
             interval = line.cells.get(metric, _NOTHING).interval
             if interval is None:

@@ -37,7 +37,8 @@ class Judgement:
 class JudgedVideo:
     """Shows a judge the video, or ``frames`` of it, with the prompt and the references.
 
-    All ``criteria`` that apply to the case are asked at once, ``repeats`` times. Pictures are sent
+    All ``criteria`` that apply to the case are asked at once, ``repeats`` times; ``alone`` names
+    the set that they are, where others are left out. Pictures are sent
     as JPEG, at most 1024 pixels wide and high; a video byte for byte, to be looked at as often a
     second as the judge does, but at most 240 times.
     """
@@ -46,6 +47,7 @@ class JudgedVideo:
     criteria: tuple[Criterion, ...] = field(repr=False)
     frames: int = 0
     repeats: int = 1
+    alone: str = ""
 
     @property
     def info(self) -> ExtractorInfo:
@@ -58,6 +60,7 @@ class JudgedVideo:
             sampling=f"linspace-{self.frames}" if self.frames else "none",
             params={
                 **judge.identity,
+                **({"one_set": self.alone} if self.alone else {}),
                 **seen,
                 "rubric_sha256": rubric_sha256(self.criteria),
                 "repeats": self.repeats,

@@ -11,7 +11,7 @@ from typing import Any
 from a2bench.criteria import LEAST, MOST, Criterion, criteria
 from a2bench.errors import NotApplicable, UsageError
 from a2bench.features import Extractor, FeatureBank
-from a2bench.judging.options import JudgeOptions
+from a2bench.judging.options import ALL, JudgeOptions
 from a2bench.metric import Metric, MetricInfo, Profile
 from a2bench.metrics.judge.asking import Answer, Asking
 from a2bench.metrics.judge.gemini import Gemini
@@ -35,12 +35,13 @@ class JudgeScore:
     """A judge's score for one criterion.
 
     The mean over the repeats of a whole number from 1 to 5, higher is better; the anchors of the
-    levels are in ``prompts/criteria.toml``. One request asks for all criteria, and all metrics of
-    the judge read its reply. In the detail: each ``scores`` and ``reasons``, their ``spread``
-    (largest less smallest), the ``requests`` (shared by all criteria) with tokens and cost, and the
-    text in the frames that speaks to a judge: a score that such text stands beside is not to be
-    trusted. Not applicable to a case without the roles that the criterion is about; ``refused``
-    where the judge declines to answer. Source: SkyReels-A2, Table 3; Lynx, section 5.1.
+    levels are in ``prompts/criteria.toml``. One request asks for all criteria (of one set, where it
+    is asked alone), and all metrics of the judge read its reply. In the detail: each ``scores`` and
+    ``reasons``, their ``spread`` (largest less smallest), the ``requests`` (shared by all criteria)
+    with tokens and cost, and the text in the frames that speaks to a judge: a score that such text
+    stands beside is not to be trusted. Not applicable to a case without the roles that the
+    criterion is about; ``refused`` where the judge declines to answer. Source: SkyReels-A2, Table
+    3; Lynx, section 5.1.
     """
 
     criterion: Criterion
@@ -123,17 +124,18 @@ class TextToJudge:
 def with_judge(profile: Profile, options: JudgeOptions) -> Profile:
     """The profile with the judge's metrics, and sets of them.
 
-    The sets are ``judge`` (all), ``judge-a2bench`` and ``judge-lynx``. Raises ``UsageError`` for a
-    judge that cannot be meant.
+    The sets are ``judge`` (all), ``judge-a2bench`` and ``judge-lynx``, or the one set that is asked
+    alone. Raises ``UsageError`` for a judge or a set of criteria that cannot be meant.
     """
     judge = judge_of(options.spec, options.price, options.max_tokens)
-    every = criteria()
+    every = asked(options.criteria)
     usual = DEFAULT_FRAMES if judge.shows == "frames" else 0
     judged = JudgedVideo(
         asking=Asking(judge=judge, ledger=options.ledger),
         criteria=every,
         frames=0 if judge.shows == "nothing" else options.frames or usual,
         repeats=options.repeats,
+        alone="" if options.criteria == ALL else options.criteria,
     )
     text = FrameText()
     scores = [JudgeScore(criterion=one, judged=judged, text=text) for one in every]
@@ -144,6 +146,16 @@ def with_judge(profile: Profile, options: JudgeOptions) -> Profile:
         named = (score.info.name for score in scores if score.criterion.set == name)
         sets[f"judge-{name}"] = (*named, flag.info.name)
     return replace(profile, more=(*profile.more, *metrics), sets={**profile.sets, **sets})
+
+
+def asked(name: str) -> tuple[Criterion, ...]:
+    """The criteria of one set, or all. Raises ``UsageError`` for a set that nobody knows."""
+    every = criteria()
+    if name == ALL:
+        return every
+    if chosen := tuple(one for one in every if one.set == name):
+        return chosen
+    raise unknown("set of criteria", name, [ALL, *(one.set for one in every)])
 
 
 def judge_of(spec: str, price: str = "", max_tokens: int | None = None) -> Judge:

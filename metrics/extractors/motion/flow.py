@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from a2bench.errors import NotApplicable
+from a2bench.errors import MetricError
 from a2bench.features import ExtractorInfo
 from a2bench.metrics.extractors.motion.interpolation import InterpolationErrors
 from a2bench.networks.component import LoadsAnew
@@ -45,7 +45,7 @@ class FlowEngine(Protocol):
     def files(self) -> tuple[Weights, ...]: ...
 
     def between(self, before: Frame, after: Frame) -> Flow:
-        """The flow from ``before`` to ``after``; ``NotApplicable`` for frames too small for it."""
+        """The flow from ``before`` to ``after``; ``MetricError`` for frames too small for it."""
         ...
 
 
@@ -73,7 +73,7 @@ class DisFlow(LoadsAnew):
     def between(self, before: Frame, after: Frame) -> Flow:
         """The flow from ``before`` to ``after``.
 
-        Raises ``NotApplicable`` for frames with fewer pixels a side than the coarsest search needs.
+        Raises ``MetricError`` for frames with fewer pixels a side than the coarsest search needs.
         """
         if self._last is None or self._last[0] is not before or self._last[1] is not after:
             self._last = (before, after, self._compute(before, after))
@@ -89,7 +89,7 @@ class DisFlow(LoadsAnew):
         least_px = search.getPatchSize() << search.getFinestScale()
         height, width = before.shape[:2]
         if min(height, width) < least_px:  # OpenCV 5.0 reads outside of the picture and crashes
-            raise NotApplicable(
+            raise MetricError(
                 f"optical flow needs frames of at least {least_px} pixels a side, "
                 f"these have {width}x{height}"
             )
@@ -132,7 +132,7 @@ class RaftFlow(LoadsAnew):
     def between(self, before: Frame, after: Frame) -> Flow:
         """The flow from ``before`` to ``after``.
 
-        Raises ``NotApplicable`` for frames of fewer than 121 pixels a side: the coarsest
+        Raises ``MetricError`` for frames of fewer than 121 pixels a side: the coarsest
         correlations must be two cells a side, as positions are scaled by the side less one.
         """
         if self._last is None or self._last[0] is not before or self._last[1] is not after:
@@ -144,7 +144,7 @@ class RaftFlow(LoadsAnew):
 
         height, width = before.shape[:2]
         if min(height, width) < 121:  # padded to 128
-            raise NotApplicable(
+            raise MetricError(
                 f"RAFT needs frames of at least 121 pixels a side, these have {width}x{height}"
             )
         with inference():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from a2bench.errors import NotApplicable
+from a2bench.errors import MetricError
 from a2bench.features import ExtractorInfo
 from a2bench.networks.component import LoadsAnew
 from a2bench.networks.files import CheckpointWeights, Weights, lacking
@@ -51,9 +51,9 @@ class AmtInterpolation(LoadsAnew):
         return lacking(self.weights)
 
     def start(self, case: Case, video: Video) -> InterpolationErrors:
-        """Raises ``NotApplicable`` for frames of fewer than 113 pixels a side."""
+        """Raises ``MetricError`` for frames of fewer than 113 pixels a side."""
         if min(video.width, video.height) < LEAST_PX:
-            raise NotApplicable(
+            raise MetricError(
                 f"AMT-S needs frames of at least {LEAST_PX} pixels a side, "
                 f"these have {video.width}x{video.height}"
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 from pypiqe import piqe
 
-from a2bench.errors import NotApplicable
+from a2bench.errors import MetricError
 from a2bench.features import ExtractorInfo
 from a2bench.metrics.extractors.batches import Batches
 from a2bench.networks.component import LoadsAnew
@@ -40,13 +40,13 @@ class Piqe:
     @property
     def info(self) -> ExtractorInfo:
         return ExtractorInfo(
-            name="piqe", version="1", sampling=self.sampling, params={"package": "pypiqe==1.2"}
+            name="piqe", version="2", sampling=self.sampling, params={"package": "pypiqe==1.2"}
         )
 
     def start(self, case: Case, video: Video) -> _Piqe:
-        """Raises ``NotApplicable`` for frames that hold no whole block."""
+        """Raises ``MetricError`` for frames that hold no whole block."""
         if min(video.width, video.height) < BLOCK_PX:
-            raise NotApplicable(
+            raise MetricError(
                 f"PIQE needs frames of at least {BLOCK_PX} pixels a side, "
                 f"these have {video.width}x{video.height}"
             )

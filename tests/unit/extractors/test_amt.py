@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from a2bench.errors import CannotRun, NotApplicable
+from a2bench.errors import CannotRun, MetricError
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
 from a2bench.metric import missing_files
@@ -141,7 +141,7 @@ def test_the_network_runs_once_a_pair(amt: AmtInterpolation, tmp_path: Path) -> 
 
 
 def test_frames_too_small(amt: AmtInterpolation, tmp_path: Path) -> None:
-    with pytest.raises(NotApplicable, match="at least 113 pixels a side, these have 160x112"):
+    with pytest.raises(MetricError, match="at least 113 pixels a side, these have 160x112"):
         measure(amt, frames(3, 112, 160), tmp_path)
     with torch.inference_mode():
         small = amt.network(amt_pixels(*frames(2, 112, 160)))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from a2bench.errors import CannotRun, NotApplicable
+from a2bench.errors import CannotRun, MetricError
 from a2bench.keys import file_sha256
 from a2bench.metric import missing_files
 from a2bench.metrics.dynamic_degree import DynamicDegree
@@ -119,7 +119,7 @@ def test_a_frames_features_are_computed_once(weights: Path) -> None:
 
 def test_frames_too_small(engine: RaftFlow) -> None:
     frame = np.zeros((120, 160, 3), np.uint8)
-    with pytest.raises(NotApplicable, match="at least 121 pixels a side, these have 160x120"):
+    with pytest.raises(MetricError, match="at least 121 pixels a side, these have 160x120"):
         engine.between(frame, frame.copy())
     least = np.zeros((121, 128, 3), np.uint8)
     assert np.isfinite(engine.between(least, least.copy())).all()

@@ -25,7 +25,17 @@ from tests.helpers.makers import make_case, make_element, make_suite
 pytestmark = pytest.mark.slow
 
 SIZE = {"width": 96, "height": 64, "frames": 9}
-NAMES = ["still", "swapped", "noise", "restaged", "blurred", "compressed", "stuttered"]
+NAMES = [
+    "still",
+    "swapped",
+    "noise",
+    "restaged",
+    "blurred",
+    "compressed",
+    "stuttered",
+    "frozen",
+    "cut",
+]
 
 
 @pytest.fixture
@@ -118,6 +128,20 @@ def test_stuttered_repeats_every_fourth_frame(suite: Suite) -> None:
     assert not any(same(a, b) for a, b in pairwise(smooth))
 
 
+def test_frozen_holds_its_middle_frame(suite: Suite) -> None:
+    smooth = clip(Collage(**SIZE), suite.cases[0])
+    frozen = clip(control("frozen", suite), suite.cases[0])
+    shown = [0, 1, 2, 3, 4, 4, 4, 4, 4]
+    assert all(same(frozen[i], smooth[j]) for i, j in enumerate(shown))
+
+
+def test_cut_goes_over_to_what_swapped_shows(suite: Suite) -> None:
+    case = suite.cases[0]
+    films = [clip(control(name, suite), case) for name in ("cut", "collage", "swapped")]
+    for index, (cut, own, other) in enumerate(zip(*films, strict=True)):
+        assert same(cut, own if index < 4 else other)
+
+
 def test_swapped_shows_a_case_that_shares_no_element(suite: Suite) -> None:
     generator = control("swapped", suite)
     assert isinstance(generator, SuiteAware)
@@ -195,7 +219,7 @@ def test_restaged_cannot_run_without_a_second_photograph(tmp_path: Path) -> None
         controls.Restaged().prepare(make_suite(tmp_path, 2))
 
 
-@pytest.mark.parametrize("name", ["swapped", "restaged"])
+@pytest.mark.parametrize("name", ["swapped", "restaged", "cut"])
 def test_an_unprepared_control_says_what_to_do(name: str, suite: Suite) -> None:
     generator = GENERATORS.load(name)(**SIZE)
     with pytest.raises(GeneratorError, match=f"{name} was not prepared for case case-001"):

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from a2bench.criteria import criteria
 from a2bench.errors import CannotRun, UsageError
 from a2bench.judging.ledger import Ledger
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.metric import Profile, metric_identity
 from a2bench.metrics.judge import judgement
+from a2bench.metrics.judge.contract import rubric_sha256
 from a2bench.metrics.judge.gemini import Gemini
 from a2bench.metrics.judge.http import retry_after_s
 from a2bench.metrics.judge.openai import KEY as OPENAI_KEY
@@ -21,6 +23,7 @@ from a2bench.metrics.judge.protocol import Price
 from a2bench.metrics.judge.scores import JudgeScore, judge_of
 from a2bench.metrics.judge.visible_text import FrameText
 from a2bench.registry import choose_metrics
+from a2bench.results.leaderboard import collect
 from a2bench.runs.executors import Processes
 from a2bench.runs.loop import Policy, perform, plan
 from a2bench.runs.store import RunStore
@@ -277,6 +280,52 @@ def test_every_profile_gets_the_sets() -> None:
     chosen = [metric.info.name for metric in choose_metrics(profile, ["judge-lynx", "level"])]
     assert chosen[0] == "judge_lynx_prompt_alignment"
     assert chosen[-2:] == ["judge_text_flag", "level"]
+
+
+def test_one_set_is_asked_alone_and_its_scores_stand_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, suite = RunStore(tmp_path / "store"), make_suite(tmp_path / "s", 1)
+    with gemini_service(monkeypatch) as service:
+        do(ask(suite, judge_metrics(store, criteria="lynx")), store)
+        (call,) = service.calls
+        do(ask(suite, judge_metrics(store)), store)
+        assert len(service.calls) == 2  # another question
+    lynx = [c.id for c in criteria() if c.set == "lynx"]
+    assert call.json["generationConfig"]["responseJsonSchema"]["required"] == lynx
+    rubric = call.json["systemInstruction"]["parts"][0]["text"]
+    titles = [line.split(" (")[0] for line in rubric.splitlines() if "): " in line]
+    assert titles == lynx
+    (row,) = collect([store])
+    told = [name for name in row.metrics if name.startswith("judge_lynx_video_quality")]
+    assert told == [
+        "judge_lynx_video_quality (gemini-2.5-pro, one_set lynx)",
+        "judge_lynx_video_quality (gemini-2.5-pro, no one_set)",
+    ]
+    assert all(row.cell(name).counts == {"ok": 1} for name in told)
+
+
+def test_a_set_that_is_asked_alone_has_no_other_metric() -> None:
+    options = JudgeOptions(store=Path("runs"), spec="gemini:m", criteria="lynx")
+    profile = with_judge(Profile(metrics=()), options)
+    assert list(profile.sets) == ["judge", "judge-lynx"]
+    assert profile.sets["judge"] == profile.sets["judge-lynx"] == tuple(profile.all)
+    assert len(profile.all) == 4 + 1
+    with pytest.raises(UsageError, match="did you mean lynx"):
+        with_judge(profile, replace(options, criteria="lynxx"))
+
+
+def test_asking_all_sets_at_once_is_as_it_was() -> None:
+    options = JudgeOptions(store=Path("runs"), spec="gemini:m")
+    one, other = (
+        with_judge(Profile(metrics=()), o).all[FACE]
+        for o in (options, replace(options, criteria="a2bench"))
+    )
+    known = metric_identity(one)["extractors"][0]["params"]
+    assert known["rubric_sha256"] == rubric_sha256(criteria())
+    alone = metric_identity(other)["extractors"][0]["params"]
+    told = {name for name in alone if alone[name] != known.get(name)}
+    assert told == {"one_set", "rubric_sha256"}
 
 
 def test_the_key_of_a_score_names_all_of_the_judge_and_no_host() -> None:

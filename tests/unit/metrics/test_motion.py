@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from a2bench.errors import NotApplicable
+from a2bench.errors import MetricError
 from a2bench.features import ExtractorInfo, FeatureBank
 from a2bench.metrics.dynamic_degree import DynamicDegree
 from a2bench.metrics.extractors.motion.flow import (
@@ -361,7 +361,7 @@ def test_frames_too_small_for_flow_are_refused_before_opencv_sees_them(
     size: tuple[int, int],
 ) -> None:
     frame = np.zeros((*size[::-1], 3), np.uint8)
-    with pytest.raises(NotApplicable, match=f"at least 16 pixels a side, these have {size[0]}x"):
+    with pytest.raises(MetricError, match=f"at least 16 pixels a side, these have {size[0]}x"):
         DisFlow().between(frame, frame.copy())
     least = np.zeros((16, 64, 3), np.uint8)
     assert DisFlow().between(least, least.copy()).shape == (16, 64, 2)

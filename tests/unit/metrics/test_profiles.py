@@ -12,8 +12,10 @@ from a2bench.errors import NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.keys import digest
 from a2bench.metric import metric_identity
-from a2bench.metrics.profiles import lite
+from a2bench.metrics.profiles import lite, paper
 from a2bench.registry import choose_metrics
+from a2bench.results import charts
+from a2bench.results.recipe import load_recipe, recipes
 from a2bench.video import probe
 from tests.helpers.makers import make_case, write_video
 
@@ -29,14 +31,36 @@ PAPER_ORDER = {
 }
 
 
+DIAGNOSTICS = ["cuts", "frozen_share", "fades", "identity_swaps"]
+
+
 def test_lite_has_the_eight_metrics_of_the_paper_in_its_order() -> None:
-    infos = [metric.info for metric in lite().metrics]
+    infos = [metric.info for metric in lite().metrics][:8]
     assert {info.name: info.dimension for info in infos} == PAPER_ORDER
     assert [info.name for info in infos] == list(PAPER_ORDER)
     for info in infos:
         assert info.low < info.high
         assert info.higher_is_better
         assert "video" in info.needs
+
+
+def test_both_profiles_end_with_the_same_diagnostics() -> None:
+    profiles = lite(), paper()
+    own = [[m for m in p.metrics if m.info.dimension == "diagnostics"] for p in profiles]
+    for profile, metrics in zip(profiles, own, strict=True):
+        assert [m.info.name for m in metrics] == DIAGNOSTICS == list(charts.DIAGNOSTICS)
+        assert profile.metrics[8:] == tuple(metrics)
+        assert not any(m.info.higher_is_better for m in metrics)
+        assert {id(e) for e in metrics[3].extractors} == {
+            id(e) for e in profile.metrics[0].extractors
+        }
+    for one, other in list(zip(*own, strict=True))[:3]:
+        assert metric_identity(one) == metric_identity(other)
+
+
+def test_no_recipe_reads_a_diagnostic() -> None:
+    for name in recipes():
+        assert load_recipe(name).weights.keys().isdisjoint(DIAGNOSTICS)
 
 
 def test_what_lite_cannot_measure_is_not_applicable_and_says_how_to(tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ def test_cells_say_means_intervals_and_what_is_lacking() -> None:
     assert len(charts.means(lines)) == 1
 
 
+def test_diagnostics_are_in_the_table_and_in_no_chart() -> None:
+    row = {"model": "m", "profile": "p", "suite": "s", "x": 0.5, "cuts": 3.0, "frozen_share": 0.2}
+    lines = lines_of(pd.DataFrame([row]))
+    assert list(charts.shown_table(lines)) == ["model", "x", "cuts", "frozen_share"]
+    assert list(charts.means(lines)["metric"]) == ["x"]
+
+
 def test_the_radar_closes_and_its_first_axis_points_up(published: list[Line]) -> None:
     lines = charts.means(published)
     corners = charts.radar(lines)

