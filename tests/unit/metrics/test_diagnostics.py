@@ -14,7 +14,7 @@ from a2bench.pictures import Frame
 from a2bench.types import Case, Measurement
 from a2bench.video import decode, encode, probe
 from tests.helpers.fakes import NO_VIDEO, Canned, measure
-from tests.helpers.scenes import HEIGHT, ROOM, WIDTH, drift, lit, scene, view
+from tests.helpers.films import HEIGHT, ROOM, WIDTH, drift, lit, scene, view
 
 CASE = Case(id="c", prompt="p", elements=())
 RANDOM = np.random.default_rng(5)
