@@ -14,7 +14,8 @@ from numpy.random import Generator as Random
 from PIL import Image
 
 from a2bench.errors import CannotRun, GeneratorError
-from a2bench.generators.collage import Collage, draw
+from a2bench.generators.collage import Actor, Collage, Part, draw
+from a2bench.generators.cutout import Bytes
 from a2bench.pictures import Frame, Rgba
 from a2bench.types import ROLES, Case, Element, Json, Role, Suite
 from a2bench.video import encode
@@ -123,6 +124,50 @@ class Swapped(Collage):
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         other = _known(self._other, case.key, self.name, case)
         return super().render(other, seed=seed)
+
+
+@dataclass(kw_only=True)
+class Mistaken(Swapped):
+    """The collage with other people in the place of all characters but the first.
+
+    They are those of the case that ``swapped`` shows.
+    """
+
+    name: ClassVar[str] = "mistaken"
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        return super(Swapped, self).render(case, seed=seed)
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        people = case.of("character")
+        others = _known(self._other, case.key, self.name, case).of("character")
+        wrong = dict(zip(people[1:], others[1:] or others, strict=False))
+        elements = tuple(wrong.get(element, element) for element in case.elements)
+        return super()._cast(replace(case, elements=elements), plate, random)
+
+
+@dataclass(kw_only=True)
+class Alone(Collage):
+    """The collage without its characters but the first: the others are missing."""
+
+    name: ClassVar[str] = "alone"
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        cast, people = super()._cast(case, plate, random), len(case.of("character"))
+        return [*cast[:1], *cast[people:]] if people else cast
+
+
+@dataclass(kw_only=True)
+class Centred(Collage):
+    """The first character, too large for the middle of the frame: the background is at the sides."""
+
+    name: ClassVar[str] = "centred"
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        return super()._cast(replace(case, elements=case.of("character")[:1]), plate, random)
+
+    def _part(self, element: Element, share: float, random: Random) -> Part:
+        return super()._part(element, 2 * share, random)  # then made to fit: 2/3 of the width
 
 
 @dataclass(kw_only=True)
