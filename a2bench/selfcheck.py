@@ -100,9 +100,7 @@ OF_PAIRS: tuple[Expectation, ...] = (
         text="of two people, one missing is not above one wrong, nor that above both right",
         metric="id_consistency",
         controls=("alone", "mistaken", "collage"),
-        holds=lambda values: (
-            values["alone"] <= values["mistaken"] + LAYOUT and values["mistaken"] < values["collage"]
-        ),
+        holds=lambda values: values["alone"] - LAYOUT <= values["mistaken"] < values["collage"],
         pairs=True,
     ),
 )
@@ -124,6 +122,12 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     ),
     _greater("text_similarity", "collage", "noise"),
     _greater("background_consistency", "centred", "swapped"),
+    Expectation(
+        text="a person alone has at most half of it",
+        metric="object_consistency",
+        controls=("centred", "collage"),
+        holds=lambda values: values["centred"] <= values["collage"] / 2,
+    ),
     *OF_PAIRS,
 )
 
@@ -165,8 +169,8 @@ def selfcheck(
     for request in asked:
         cases[request.suite.name == PAIRS] |= {case.key for case in request.cases}
     values = _values(store, {request.suite.key for request in asked})
-    expectations = expected([metric for request in asked for metric in request.metrics])
-    return [_weigh(e, values, cases[e.pairs]) for e in expectations if cases[e.pairs] or not e.pairs]
+    found = expected([metric for request in asked for metric in request.metrics])
+    return [_weigh(e, values, cases[e.pairs]) for e in found if cases[e.pairs] or not e.pairs]
 
 
 def weigh(expectation: Expectation, met: int, cases: int) -> Finding:

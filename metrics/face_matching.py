@@ -1,10 +1,10 @@
 """Which face shows which character, and for how much: what the metrics of identity share.
 
-A similarity s counts ``max(0, (s - stranger) / (1 - stranger))``: 1 for the same picture, and 0 from
-``stranger`` down, the similarity up to which the recogniser takes two faces for two people's (0 for
-cosines, 0.5 for dlib). A character without a face counts 0. So nobody is never better than somebody
-else; and one right person beside a missing one is worse than two wrong ones only where the
-recogniser takes strangers for the characters.
+A similarity s counts ``max(0, (s - stranger) / (1 - stranger))``: 1 for the same picture, and 0
+from ``stranger`` down, the similarity up to which the recogniser takes two faces for two people's
+(0 for cosines, 0.5 for dlib). A character without a face counts 0. So nobody is never better than
+somebody else; and one right person beside a missing one is worse than two wrong ones only where
+the recogniser takes strangers for the characters.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class MultiIdentity:
 
     The paper states: all detected faces, FaceNet, greedy matching to the references, the minimum
     over all matches. Inferred: the minimum is taken in each frame and then averaged; a character
-    without a face, and one whose face is no more alike than a stranger's, count 0. The recogniser is that of ``faces``; FaceNet's weights are not offered.
+    without a face, and one whose face is no more alike than a stranger's, count 0. The recogniser
+    is that of ``faces``; FaceNet's weights are not offered.
     The paper's code differs (the maximum over all pairs, no matching) and is not followed.
     Source: Ingredients, section 4.1.
     """

@@ -90,7 +90,7 @@ class ObjectConsistency:
 
     def _counted(self, regions: Sequence[Regions]) -> list[Regions]:
         """What counts of each frame, without frames of which nothing does, unless all are such."""
-        seen = [tuple(region for region in row if region) for row in regions]
+        seen: list[Regions] = [tuple(region for region in row if region) for row in regions]
         kept = [row for row in seen if row]
         return kept if self.missing == "skip" and kept else list(regions)
 

@@ -14,7 +14,7 @@ from numpy.random import Generator as Random
 from PIL import Image
 
 from a2bench.errors import CannotRun, GeneratorError
-from a2bench.generators.collage import Actor, Collage, Part, draw
+from a2bench.generators.collage import Actor, Collage, Matrix, Part, draw
 from a2bench.generators.cutout import Bytes
 from a2bench.pictures import Frame, Rgba
 from a2bench.types import ROLES, Case, Element, Json, Role, Suite
@@ -157,17 +157,27 @@ class Alone(Collage):
         return [*cast[:1], *cast[people:]] if people else cast
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Rooted(Actor):
+    """An actor who does not walk."""
+
+    def pose(self, turn: float, stroll_px: float) -> Matrix:
+        del stroll_px
+        return super().pose(turn, 0.0)
+
+
 @dataclass(kw_only=True)
 class Centred(Collage):
-    """The first character, too large for the middle of the frame: the background is at the sides."""
+    """The first character alone, before the middle of the background: two thirds of the width."""
 
     name: ClassVar[str] = "centred"
 
     def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
-        return super()._cast(replace(case, elements=case.of("character")[:1]), plate, random)
+        first = replace(case, elements=case.of("character")[:1])
+        return [_Rooted(**vars(actor)) for actor in super()._cast(first, plate, random)]
 
     def _part(self, element: Element, share: float, random: Random) -> Part:
-        return super()._part(element, 2 * share, random)  # then made to fit: 2/3 of the width
+        return super()._part(element, 2 * share, random)  # then made to fit
 
 
 @dataclass(kw_only=True)

@@ -101,7 +101,9 @@ def test_fault_12_leaving_one_out_is_worse_than_two_right_and_no_worse_than_two_
     # all pairs of people by their portraits, shown in their other photographs, and all strangers
     people = [e for e in load_suite("a2bench-open").references if e.role == "character"]
     alike = {(a.id, b.id): FACES.compare(a, b) for a in people for b in people}
-    others = {s: [e for e in people if e.subject == s and e.view != "portrait"] for s in portraits()}
+    others = {
+        s: [e for e in people if e.subject == s and e.view != "portrait"] for s in portraits()
+    }
 
     def value(pair: tuple[Element, ...], *shown: Element) -> float:
         seen = [tuple(alike[face.id, one.id] or 0.0 for one in pair) for face in shown]

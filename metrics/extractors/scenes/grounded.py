@@ -226,9 +226,7 @@ class GroundedConsumer:
         )
 
     def finish(self) -> Scenes:
-        return Scenes(
-            frames=tuple(self._frames), backgrounds=self._backgrounds, whole=self._whole
-        )
+        return Scenes(frames=tuple(self._frames), backgrounds=self._backgrounds, whole=self._whole)
 
     def _cuts(self, frame: Frame, name: str, found: Found, masks: Masks) -> list[tuple[Box, Frame]]:
         """What may be the objects of a name: the best box for one, more for more of that name."""

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from a2bench.boxes import Boxes
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
 from a2bench.metric import metric_identity, missing_files
@@ -23,69 +22,25 @@ from a2bench.metrics.extractors.scenes.grounded import (
     squared,
     squares,
 )
-from a2bench.metrics.extractors.scenes.grounding import Found
-from a2bench.metrics.extractors.scenes.segmentation import Masks
 from a2bench.metrics.object_consistency import ObjectConsistency
-from a2bench.networks.files import LocalWeights, Weights
-from a2bench.pictures import Floats, Frame
-from a2bench.types import Case, Element, Json, Measurement, Role
+from a2bench.networks.files import LocalWeights
+from a2bench.pictures import Frame
+from a2bench.types import Case, Element, Measurement, Role
 from a2bench.video import encode, probe
 from tests.helpers.fakes import NO_VIDEO, Canned, Histogram, measure
+from tests.helpers.scenes import (
+    BLUE,
+    GREEN,
+    RED,
+    SKIN,
+    ColourDetector,
+    ColourSegmenter,
+    MiddleSquare,
+    close,
+)
 
-RED, GREEN, BLUE, SKIN = (230, 20, 20), (20, 200, 20), (20, 20, 220), (240, 180, 150)
 SKY, SAND = (120, 190, 250), (150, 130, 40)
-COLOURS = {"cup": RED, "ball": GREEN, "hat": BLUE, "person": SKIN}
 Box = tuple[int, int, int, int]
-
-
-def close(frame: Frame, colour: Sequence[int]) -> Masks:
-    near: Masks = np.abs(frame.astype(int) - np.array(colour)).max(axis=-1) < 50
-    return near
-
-
-@dataclass
-class ColourDetector:
-    """Finds a phrase by its colour; each column of apart pixels is a box."""
-
-    colours: Mapping[str, Sequence[int]] = field(default_factory=lambda: dict(COLOURS))
-    params: Mapping[str, Json] = field(default_factory=lambda: {"detector": "colour"})
-    files: tuple[Weights, ...] = ()
-    captions: list[list[str]] = field(default_factory=list)
-
-    def find(self, frame: Frame, phrases: Sequence[str]) -> list[Found]:
-        self.captions.append(list(phrases))
-        return [self._found(frame, phrase) for phrase in phrases]
-
-    def _found(self, frame: Frame, phrase: str) -> Found:
-        if phrase not in self.colours:
-            return Found(np.zeros((0, 4)), np.zeros(0, np.float32))
-        mask = close(frame, self.colours[phrase])
-        columns = np.flatnonzero(mask.any(axis=0))
-        boxes = []
-        for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
-            rows = np.flatnonzero(mask[:, run].any(axis=1))
-            if len(rows):
-                boxes.append([run[0], rows[0], run[-1] + 1, rows[-1] + 1])
-        scores = np.linspace(0.9, 0.5, len(boxes), dtype=np.float32)
-        return Found(np.array(boxes, np.float64).reshape(-1, 4), scores)
-
-
-@dataclass
-class ColourSegmenter:
-    """A mask is what in the box has the colour of its middle."""
-
-    params: Mapping[str, Json] = field(default_factory=lambda: {"segmenter": "colour"})
-    files: tuple[Weights, ...] = ()
-    calls: list[int] = field(default_factory=list)
-
-    def masks(self, frame: Frame, boxes: Boxes) -> Masks:
-        self.calls.append(len(boxes))
-        masks = np.zeros((len(boxes), *frame.shape[:2]), np.bool_)
-        for mask, box in zip(masks, boxes.astype(int), strict=True):
-            left, top, right, bottom = box
-            colour = frame[(top + bottom) // 2, (left + right) // 2]
-            mask[top:bottom, left:right] = close(frame, colour)[top:bottom, left:right]
-        return masks
 
 
 def extractor(**options: str | int) -> GroundedScenes:
@@ -264,21 +219,6 @@ def test_references_are_embedded_once(tmp_path: Path) -> None:
     (cup,), sky = scenes.clip.pictures
     assert cup.shape == (20, 20, 3) and (cup[4:16] == RED).all() and (cup[:4] == 255).all()
     assert [part.shape for part in sky] == [(24, 24, 3)] * 2
-
-
-@dataclass
-class MiddleSquare(Histogram):
-    """Sees the middle square of each picture, as CLIP does."""
-
-    def images(self, frames: Sequence[Frame]) -> Floats:
-        return super().images([frame[middle_square(frame)] for frame in frames])
-
-
-def middle_square(frame: Frame) -> tuple[slice, slice]:
-    height, width = frame.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return slice(top, top + side), slice(left, left + side)
 
 
 FOREST = (20, 90, 30)

@@ -114,8 +114,7 @@ def test_nobody_is_never_better_than_somebody_else(
 
 def test_strangers_do_not_move_the_matching(tmp_path: Path) -> None:
     # the sum of similarities is greatest (0.93) where neither face is like its character
-    frame = [(0.7, 0.45), (0.48, 0.1)]
-    got = score(tmp_path, faces([frame], 2, stranger=0.5))
+    got = score(tmp_path, faces([[(0.7, 0.45), (0.48, 0.1)]], 2, stranger=0.5))
     assert got.detail["similarities"] == [[0.7, 0.1]]
     assert got.value == pytest.approx(0.2)
 
