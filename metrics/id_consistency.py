@@ -39,10 +39,11 @@ class IdConsistency:
     Not applicable to a case without characters, and to a character whose references show no face.
 
     The paper detects with RetinaFace, embeds with ArcFace and averages cosines over frames; which
-    weights, which frames, what of several faces or none, it leaves open. With ``DlibFaces`` the
-    numbers are not the paper's. There (50 cases of a2bench-open) the reference's own face, pasted,
-    has 0.98, another photograph of the person 0.66-0.92 (mean 0.84), another person 0.14-0.71 (mean
-    0.37).
+    weights, which frames, what of several faces, none or a stranger's, it leaves open. With
+    ``DlibFaces`` the numbers are not the paper's. There (50 cases of a2bench-open) the similarity
+    of the reference's own face, pasted, is 0.98, of another photograph of the person 0.66-0.92
+    (mean 0.84), of another person 0.14-0.71 (mean 0.37); they count 0.96, 0.32-0.84 (0.68), and
+    from 0 to about 0.4.
     Source: SkyReels-A2, section 2.5.
     """
 
