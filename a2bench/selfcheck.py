@@ -7,11 +7,14 @@ what two of them got on the same case.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from a2bench.features import ComparesReferences
 from a2bench.generator import Generator
+from a2bench.keys import file_sha256
 from a2bench.metric import Metric
 from a2bench.registry import GENERATORS
 from a2bench.results.leaderboard import collect
@@ -19,12 +22,15 @@ from a2bench.runs.loop import Executor, Policy, Watch, perform, plan
 from a2bench.runs.request import Request
 from a2bench.runs.store import RunStore
 from a2bench.stats import roc_auc
-from a2bench.types import Element, Suite
+from a2bench.suites.pairs import PAIRS, paired
+from a2bench.types import Case, Element, Suite
 
 CONSISTENCY = ("id_consistency", "object_consistency", "background_consistency")
 SHARE_NEEDED = 0.95
 AUC_NEEDED = 0.98
 FROZEN_TOLERANCE = 0.03
+LAYOUT = 0.01
+"""What another place and size in the frame may change of the score of one who is right."""
 
 Values = Mapping[str, float]
 """What each control scored on one case."""
@@ -32,12 +38,16 @@ Values = Mapping[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """A sentence about one metric that must hold for at least 95 % of the cases."""
+    """A sentence about one metric that must hold for at least 95 % of the cases.
+
+    ``pairs``: of the cases of two people that are made of the suite's.
+    """
 
     text: str
     metric: str
     controls: tuple[str, ...]
     holds: Callable[[Values], bool]
+    pairs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +70,41 @@ def _greater(metric: str, better: str, worse: str) -> Expectation:
 
 
 def _noise_lowest(metric: str) -> Expectation:
+    """Not below what is wrong where that is 0 already, as strangers are."""
     return Expectation(
         text="noise is lowest",
         metric=metric,
         controls=("noise", "collage", "swapped"),
-        holds=lambda values: values["noise"] < min(values["collage"], values["swapped"]),
+        holds=lambda values: (
+            values["noise"] < values["collage"]
+            and (values["noise"] < values["swapped"] or values["noise"] == values["swapped"] == 0)
+        ),
     )
 
+
+OF_PAIRS: tuple[Expectation, ...] = (
+    Expectation(
+        text="of two people, both right beat one right, one missing",
+        metric="id_consistency",
+        controls=("collage", "alone"),
+        holds=lambda values: values["collage"] > values["alone"],
+        pairs=True,
+    ),
+    Expectation(
+        text="of two people, one right, one missing beat two wrong",
+        metric="id_consistency",
+        controls=("alone", "swapped"),
+        holds=lambda values: values["alone"] > values["swapped"],
+        pairs=True,
+    ),
+    Expectation(
+        text="of two people, one missing is not above one wrong, nor that above both right",
+        metric="id_consistency",
+        controls=("alone", "mistaken", "collage"),
+        holds=lambda values: values["alone"] - LAYOUT <= values["mistaken"] < values["collage"],
+        pairs=True,
+    ),
+)
 
 EXPECTATIONS: tuple[Expectation, ...] = (
     *(_greater(metric, "collage", "swapped") for metric in CONSISTENCY),
@@ -99,18 +137,28 @@ EXPECTATIONS: tuple[Expectation, ...] = (
             and abs(values["frozen"] - 0.5) <= FROZEN_TOLERANCE
         ),
     ),
+    _greater("background_consistency", "centred", "swapped"),
+    Expectation(
+        text="a person alone has at most half of it",
+        metric="object_consistency",
+        controls=("centred", "collage"),
+        holds=lambda values: values["centred"] <= values["collage"] / 2,
+    ),
+    *OF_PAIRS,
 )
 
 
 def requests(suite: Suite, metrics: Sequence[Metric], profile: str) -> list[Request]:
     """One request for each control, with just the metrics that an expectation reads."""
     found, expectations = [], expected(metrics)
-    for control in dict.fromkeys(c for e in expectations for c in e.controls):
-        read = {e.metric for e in expectations if control in e.controls}
+    suites = {False: suite, True: paired(suite)}
+    wanted = [(e.pairs, c) for e in expectations if suites[e.pairs].cases for c in e.controls]
+    for pairs, control in dict.fromkeys(wanted):
+        read = {e.metric for e in expectations if e.pairs is pairs and control in e.controls}
         generator: Generator = GENERATORS.create(control)
         request = Request(
-            suite=suite,
-            cases=suite.cases,
+            suite=suites[pairs],
+            cases=suites[pairs].cases,
             generator=generator,
             metrics=tuple(m for m in metrics if m.info.name in read),
             profile=profile,
@@ -133,10 +181,12 @@ def selfcheck(
     for request in asked:
         work = plan(request, store.records() if store.exists() else {}, Policy.ONLY_MISSING)
         perform(request, work.jobs, store, executor, watch=watch)
-    cases = {case.key for request in asked for case in request.cases}
+    cases: dict[bool, set[str]] = {False: set(), True: set()}
+    for request in asked:
+        cases[request.suite.name == PAIRS] |= {case.key for case in request.cases}
     values = _values(store, {request.suite.key for request in asked})
-    metrics = [metric for request in asked for metric in request.metrics]
-    return [_weigh(expectation, values, cases) for expectation in expected(metrics)]
+    found = expected([metric for request in asked for metric in request.metrics])
+    return [_weigh(e, values, cases[e.pairs]) for e in found if cases[e.pairs] or not e.pairs]
 
 
 def weigh(expectation: Expectation, met: int, cases: int) -> Finding:
@@ -169,6 +219,47 @@ def identity_auc(references: Sequence[Element], metrics: Sequence[Metric]) -> li
                 if same and others:
                     found.append(_auc(roc_auc(same, others), len(same), len(others)))
     return found
+
+
+def photographs(suite: Suite, metrics: Sequence[Metric]) -> list[Finding]:
+    """Is the object of a photograph told from what it stands before?
+
+    A photograph is a frame of the collage of a case's object and background alone. It must be more
+    like the object's own reference than like the same photograph of the next case's object. Empty
+    when no extractor of a metric can compare objects.
+    """
+    cases = {c.of("object")[0].sha256: c for c in suite.cases if c.of("object")}
+    scenes = [(c.of("object")[0], c.of("background")[:1]) for c in cases.values()]
+    found = []
+    for metric in metrics:
+        for extractor in metric.extractors:
+            if metric.info.name != "object_consistency" or len(scenes) < 2:
+                continue
+            if isinstance(extractor, ComparesReferences):
+                met = 0
+                for (one, place), (other, _) in pairwise([*scenes, scenes[0]]):
+                    with TemporaryDirectory() as folder:
+                        mine, its = (_photograph(e, place, Path(folder)) for e in (one, other))
+                        alike, unlike = extractor.compare(mine, one), extractor.compare(mine, its)
+                        met += alike is not None and unlike is not None and alike > unlike
+                result, holds = f"{met} of {len(scenes)} objects", met >= SHARE_NEEDED * len(scenes)
+                text = "a photograph of it is more like it than like one of another object"
+                found.append(
+                    Finding(metric=metric.info.name, text=text, result=result, holds=holds)
+                )
+    return found
+
+
+def _photograph(thing: Element, place: tuple[Element, ...], folder: Path) -> Element:
+    """An object's reference as a photograph of it."""
+    from PIL import Image
+
+    from a2bench.generators.collage import Collage
+
+    case = Case(id=thing.id, prompt="", elements=(thing, *place))
+    path = folder / f"{thing.sha256}.png"
+    Image.fromarray(next(Collage().render(case, seed=0))).save(path)
+    return replace(thing, image=path, sha256=file_sha256(path))
 
 
 def _auc(area: float, same: int, others: int) -> Finding:

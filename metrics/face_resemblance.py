@@ -27,18 +27,20 @@ from a2bench.types import Case, Measurement
 class FaceResemblance:
     """The mean cosine of the subject's reference to the largest face of each frame, as for Lynx.
 
-    ``mean_t s_t``: the similarity of the largest face of frame t, or 0 when there is none.
-    ``missing`` says what becomes of frames without a face: ``zero`` or ``skip``. Range [-1, 1],
-    higher is better. In the detail: ``detection_rate`` and ``similarities``.
+    ``mean_t c_t``: what the similarity of the largest face of frame t counts (see
+    ``face_matching``: a cosine itself, 0 for a negative one), or 0 when there is none. ``missing``
+    says what becomes of frames without a face: ``zero`` or ``skip``, which leaves them out, unless
+    no frame has a face: then the value is 0. Range [0, 1], higher is better. In the detail:
+    ``detection_rate`` and ``similarities``.
 
     ``recogniser`` is added to the name: the paper shows one column for each, ``facexlib``,
     ``insightface`` and an unpublished one.
 
-    Not applicable to a case of no or several characters, to one whose references show no face, and
-    with ``skip`` to a video without a face.
+    Not applicable to a case of no or several characters, and to one whose references show no face.
 
     The paper states: the cosine, with three recognisers side by side, one reference a subject.
-    Inferred: the mean over sampled frames, the largest face, 0 for none. Weights, detection and
+    Inferred: the mean over sampled frames, the largest face, 0 for none and for a
+    negative cosine. Weights, detection and
     frames are unpublished: the paper's figures are not reproduced by it.
     Source: Lynx, section 5.1.
     """
@@ -54,9 +56,9 @@ class FaceResemblance:
     def info(self) -> MetricInfo:
         return MetricInfo(
             name="_".join(filter(None, ("face_resemblance", self.recogniser))),
-            version="1",
+            version="2",
             dimension="composition consistency",
-            low=-1.0,
+            low=0.0,
             high=1.0,
             higher_is_better=True,
             needs=("video", "character"),
@@ -74,7 +76,7 @@ class FaceResemblance:
         if faces.characters > 1:
             raise NotApplicable(f"the case has {faces.characters} characters, not one")
         rows = [largest(frame.faces) for frame in faces.frames]
-        similarities = [fsum(row) for row in counted(rows, self.missing)]
+        similarities = [fsum(row) for row in counted(rows, self.missing, faces.stranger)]
         return Measurement(value=fsum(similarities) / len(similarities), detail=detail(faces, rows))
 
 

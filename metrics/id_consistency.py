@@ -24,33 +24,32 @@ from a2bench.types import Case, Measurement
 class IdConsistency:
     """The mean similarity of each character's reference to the face that shows it.
 
-    ``mean_t mean_r s_tr``: in frame t the faces are assigned one to one to the R characters so
-    that the sum of similarities is greatest (Hungarian method), and ``s_tr`` is the similarity of
-    the face assigned to r, or 0 when there is none. ``missing`` says what becomes of frames
-    without any face: ``zero`` counts them as 0, ``skip`` leaves them out. Range [low, 1], where
-    ``low`` is the least similarity that ``faces`` gives: -1 for ``DetectedFaces``, whose
-    similarities are cosines. Higher is better. In the detail: ``minimum``, ``mean_t min_r s_tr``;
+    ``mean_t mean_r c_tr``: in frame t the faces are assigned one to one to the R characters so
+    that they count most in sum (Hungarian method), and ``c_tr`` is what the similarity ``s_tr`` of
+    the face assigned to r counts, ``max(0, (s_tr - stranger) / (1 - stranger))`` (see
+    ``face_matching``), or 0 when there is none. ``missing`` says what becomes of frames without any
+    face: ``zero`` counts them as 0, ``skip`` leaves them out, unless no frame has a face: then the
+    value is 0. Range [0, 1], higher is better. In the detail: ``minimum``, ``mean_t min_r c_tr``;
     ``detection_rate``, the share of (frame, character) pairs that have a face; ``similarities``,
     all s_tr in order, None where there is no face.
 
     ``recogniser`` is added to the name, so that several stand side by side:
     ``id_consistency_facexlib``.
 
-    Not applicable to a case without characters, to a character whose references show no face, and
-    with ``skip`` to a video without a face.
+    Not applicable to a case without characters, and to a character whose references show no face.
 
     The paper detects with RetinaFace, embeds with ArcFace and averages cosines over frames; which
-    weights, which frames, what of several faces or none, it leaves open. With ``DlibFaces`` the
-    numbers are not the paper's. There (50 cases of a2bench-open) the reference's own face, pasted,
-    has 0.98, another photograph of the person 0.66-0.92 (mean 0.84), another person 0.14-0.71 (mean
-    0.37).
+    weights, which frames, what of several faces, none or a stranger's, it leaves open. With
+    ``DlibFaces`` the numbers are not the paper's. There (50 cases of a2bench-open) the similarity
+    of the reference's own face, pasted, is 0.98, of another photograph of the person 0.66-0.92
+    (mean 0.84), of another person 0.14-0.71 (mean 0.37); they count 0.96, 0.32-0.84 (0.68), and
+    from 0 to about 0.4.
     Source: SkyReels-A2, section 2.5.
     """
 
     faces: Extractor[Faces]
     missing: Missing = "zero"
     recogniser: str = ""
-    low: float = 0.0
 
     def __post_init__(self) -> None:
         refuse_other_policies(self.missing)
@@ -59,9 +58,9 @@ class IdConsistency:
     def info(self) -> MetricInfo:
         return MetricInfo(
             name="_".join(filter(None, ("id_consistency", self.recogniser))),
-            version="1",
+            version="2",
             dimension="composition consistency",
-            low=self.low,
+            low=0.0,
             high=1.0,
             higher_is_better=True,
             needs=("video", "character"),
@@ -76,8 +75,8 @@ class IdConsistency:
 
     def score(self, case: Case, features: FeatureBank) -> Measurement:
         faces = faces_of(case, features, self.faces)
-        matched = [assign(frame.faces, faces.characters) for frame in faces.frames]
-        rows = counted(matched, self.missing)
+        matched = [assign(f.faces, faces.characters, faces.stranger) for f in faces.frames]
+        rows = counted(matched, self.missing, faces.stranger)
         return Measurement(
             value=fsum(map(fsum, rows)) / (len(rows) * faces.characters),
             detail={"minimum": fsum(map(min, rows)) / len(rows), **detail(faces, matched)},

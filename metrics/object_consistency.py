@@ -23,12 +23,14 @@ class ObjectConsistency:
 
     ``mean_t mean_o s_to`` over frames t and the case's objects o, where ``s_to`` is the cosine of
     the features of region and reference, or 0 for an object that the extractor did not find;
-    ``missing="skip"`` leaves such pairs (t, o) out instead, and frames that have no other. Range
-    [-1, 1], higher is better. In the detail: ``minimum``, ``mean_t min_o s_to``;
-    ``detection_rate``, the share of (frame, object) pairs with a region; ``similarities`` and
-    ``boxes`` (left, top, right, bottom in pixels) in order, None where there is none.
+    ``missing="skip"`` leaves such pairs (t, o) out instead, and frames that have no other, unless
+    the video shows none of them: then the value is 0. Range [-1, 1], higher is better. In the
+    detail: ``minimum``, ``mean_t min_o s_to``; ``detection_rate``, the share of (frame, object)
+    pairs with a region; ``similarities`` and ``boxes`` (left, top, right, bottom in pixels) in
+    order, None where there is none; ``whole_references``, those that are photographs in which the
+    object was not found, where there are such.
 
-    Not applicable to a case without objects, and with ``skip`` to a video that shows none of them.
+    Not applicable to a case without objects.
 
     The paper segments with Grounded-SAM and embeds with CLIP: ``GroundedScenes``. With
     ``Lite0Scenes`` the numbers are not the paper's. There (50 cases of a2bench-open) the
@@ -68,31 +70,29 @@ class ObjectConsistency:
     def score(self, case: Case, features: FeatureBank) -> Measurement:
         if not case.of("object"):
             raise NotApplicable("the case has no object")
-        frames = features[self.scenes].frames
-        regions = [frame.objects for frame in frames]
+        scenes = features[self.scenes]
+        regions = [frame.objects for frame in scenes.frames]
         rows = [[r.similarity if r else 0.0 for r in row] for row in self._counted(regions)]
-        if not rows:
-            raise NotApplicable("no object in any sampled frame, and missing='skip'")
         found = [region is not None for row in regions for region in row]
         return Measurement(
             value=fsum(map(fsum, rows)) / sum(map(len, rows)),
             detail={
                 "minimum": fsum(map(min, rows)) / len(rows),
                 "detection_rate": sum(found) / len(found),
-                "frames": [frame.index for frame in frames],
+                "frames": [frame.index for frame in scenes.frames],
                 "similarities": [
                     [round(r.similarity, 4) if r else None for r in row] for row in regions
                 ],
                 "boxes": [[_rounded(r) for r in row] for row in regions],
+                **({"whole_references": list(scenes.whole)} if scenes.whole else {}),
             },
         )
 
     def _counted(self, regions: Sequence[Regions]) -> list[Regions]:
-        """What counts of each frame, without frames of which nothing does."""
-        if self.missing == "zero":
-            return list(regions)
-        seen = [tuple(region for region in row if region) for row in regions]
-        return [row for row in seen if row]
+        """What counts of each frame, without frames of which nothing does, unless all are such."""
+        seen: list[Regions] = [tuple(region for region in row if region) for row in regions]
+        kept = [row for row in seen if row]
+        return kept if self.missing == "skip" and kept else list(regions)
 
 
 def _rounded(region: Region | None) -> Json:

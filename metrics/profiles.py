@@ -132,7 +132,7 @@ def paper(device: str = "cpu", *, exhaustive: bool = False) -> Profile:
     aesthetic = ClipFrames(clip=clip, head=CheckpointWeights(name="laion-aesthetic"))
     clip_b = ClipFrames(clip=Clip(variant="ViT-B-32", device=device), prompt=True)
     metrics: tuple[Metric, ...] = (
-        IdConsistency(faces=faces, low=-1.0),
+        IdConsistency(faces=faces),
         ObjectConsistency(scenes=scenes),
         BackgroundConsistency(scenes=scenes),
         ImageQuality(frames=MusiqFrames(device=device)),
@@ -149,8 +149,8 @@ def paper(device: str = "cpu", *, exhaustive: bool = False) -> Profile:
     )
     quality = (*vbench, *metrics[3:7])
     more: tuple[Metric, ...] = (
-        IdConsistency(faces=facexlib, recogniser="facexlib", low=-1.0),
-        IdConsistency(faces=curricular, recogniser="curricular", low=-1.0),
+        IdConsistency(faces=facexlib, recogniser="facexlib"),
+        IdConsistency(faces=curricular, recogniser="curricular"),
         MotionSmoothness(interpolation=FlowInterpolation(flow=raft), interpolator="flow"),
         *vbench,
         VbenchQuality(parts=quality),

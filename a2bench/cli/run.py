@@ -137,7 +137,7 @@ def selfcheck(
     from a2bench.registry import build_profile
     from a2bench.runs.executors import executor, most_workers
     from a2bench.runs.store import RunStore
-    from a2bench.selfcheck import identity_auc, requests
+    from a2bench.selfcheck import identity_auc, photographs, requests
     from a2bench.selfcheck import selfcheck as check
     from a2bench.suites.suite import load_suite
 
@@ -149,6 +149,7 @@ def selfcheck(
         watch.expect(sum(len(r.cases) for r in asked))
         found = check(asked, RunStore(store), where, watch=watch.done)
         found += identity_auc(cases.references, measures.metrics)
+        found += photographs(cases, measures.metrics)
     console.print(findings(found))
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
 

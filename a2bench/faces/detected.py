@@ -29,10 +29,11 @@ MARGIN_SHARE, MARGIN_LEVEL = 0.25, 128
 class DetectedFaces(FaceFinder):
     """Faces found by ``detector`` and compared by the cosine of ``recogniser``'s embeddings.
 
-    Similarities are in [-1, 1] and not clipped at 0: strangers are near 0 on either side. Of each
-    frame the ``most_faces`` surest are embedded. A face that fills its picture escapes detectors:
-    a reference without a face is searched again with a grey margin of 25 % (as in OpenS2V-Eval and
-    ConsisID). References are reduced to 1024 px first; published evaluations take them whole.
+    Similarities are in [-1, 1]: strangers are near 0 on either side, and from 0 down a face is a
+    stranger's (OpenS2V-Eval and ConsisID count 0 there). Of each frame the ``most_faces`` surest
+    are embedded. A face that fills its picture escapes detectors: a reference without a face is
+    searched again with a grey margin of 25 % (as in OpenS2V-Eval and ConsisID). References are
+    reduced to 1024 px first; published evaluations take them whole.
     """
 
     detector: Detector
@@ -52,6 +53,10 @@ class DetectedFaces(FaceFinder):
     @property
     def files(self) -> tuple[Weights, ...]:
         return tuple(dict.fromkeys((self.detector.weights, self.recogniser.weights)))
+
+    @property
+    def stranger(self) -> float:
+        return 0.0
 
     def missing(self) -> tuple[str, ...]:
         needed = dict.fromkeys((*self.detector.requires, *self.recogniser.requires))

@@ -62,6 +62,10 @@ class DlibFaces(FaceFinder):
     def files(self) -> tuple[Weights, ...]:
         return LANDMARKS, RECOGNITION
 
+    @property
+    def stranger(self) -> float:
+        return 0.5
+
     def similarity(self, one: Embedding, other: Embedding) -> float:
         return similarity(one, other)
 

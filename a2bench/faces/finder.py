@@ -49,6 +49,14 @@ class FaceFinder(LoadsAnew, ABC):
     def find(self, image: Frame, *, embed: bool) -> list[Found]:
         """The faces of an image, the surest first."""
 
+    @property
+    @abstractmethod
+    def stranger(self) -> float:
+        """The similarity up to which two faces are taken for two people's; below 1.
+
+        It belongs to what ``similarity`` means, so ``version`` rises with it.
+        """
+
     @abstractmethod
     def similarity(self, one: Embedding, other: Embedding) -> float:
         """How alike two faces are, higher for more alike."""

@@ -14,7 +14,8 @@ from numpy.random import Generator as Random
 from PIL import Image
 
 from a2bench.errors import CannotRun, GeneratorError
-from a2bench.generators.collage import Collage, draw
+from a2bench.generators.collage import Actor, Collage, Matrix, Part, draw
+from a2bench.generators.cutout import Bytes
 from a2bench.pictures import Frame, Rgba
 from a2bench.types import ROLES, Case, Element, Json, Role, Suite
 from a2bench.video import encode
@@ -150,6 +151,60 @@ class Cut(Swapped):
         own = Collage.render(self, case, seed=seed)
         for index, (first, second) in enumerate(zip(own, other, strict=True)):
             yield first if index < self.frames // 2 else second
+
+
+@dataclass(kw_only=True)
+class Mistaken(Swapped):
+    """The collage with other people in the place of all characters but the first.
+
+    They are those of the case that ``swapped`` shows.
+    """
+
+    name: ClassVar[str] = "mistaken"
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        return super(Swapped, self).render(case, seed=seed)
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        people = case.of("character")
+        others = _known(self._other, case.key, self.name, case).of("character")
+        wrong = dict(zip(people[1:], others[1:] or others, strict=False))
+        elements = tuple(wrong.get(element, element) for element in case.elements)
+        return super()._cast(replace(case, elements=elements), plate, random)
+
+
+@dataclass(kw_only=True)
+class Alone(Collage):
+    """The collage without its characters but the first: the others are missing."""
+
+    name: ClassVar[str] = "alone"
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        cast, people = super()._cast(case, plate, random), len(case.of("character"))
+        return [*cast[:1], *cast[people:]] if people else cast
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rooted(Actor):
+    """An actor who does not walk."""
+
+    def pose(self, turn: float, stroll_px: float) -> Matrix:
+        del stroll_px
+        return super().pose(turn, 0.0)
+
+
+@dataclass(kw_only=True)
+class Centred(Collage):
+    """The first character alone, before the middle of the background: two thirds of the width."""
+
+    name: ClassVar[str] = "centred"
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        first = replace(case, elements=case.of("character")[:1])
+        return [_Rooted(**vars(actor)) for actor in super()._cast(first, plate, random)]
+
+    def _part(self, element: Element, share: float, random: Random) -> Part:
+        return super()._part(element, 2 * share, random)  # then made to fit
 
 
 @dataclass(kw_only=True)

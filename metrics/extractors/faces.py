@@ -36,12 +36,14 @@ class Faces:
     """The sampled frames in order; ``characters`` counts the case's.
 
     Photographs of one subject are one character, and the best of them counts. ``faceless`` names
-    the characters in whose references no face was found; nothing is similar to them.
+    the characters in whose references no face was found; nothing is similar to them. ``stranger``
+    is the similarity up to which a face is that of another person: 0 for cosines.
     """
 
     frames: tuple[FaceFrame, ...]
     characters: int
     faceless: tuple[str, ...] = ()
+    stranger: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,10 @@ class FaceConsumer:
 
     def finish(self) -> Faces:
         return Faces(
-            frames=tuple(self._frames), characters=len(self._characters), faceless=self._faceless
+            frames=tuple(self._frames),
+            characters=len(self._characters),
+            faceless=self._faceless,
+            stranger=self._extractor.finder.stranger,
         )
 
     def _similarities(self, embedding: Embedding | None) -> tuple[float, ...]:

@@ -171,7 +171,8 @@ def test_one_decode_and_one_forward_for_each_network_and_frame(
     assert counts["segmenter"] <= 16
     references = 2  # an object, a background
     found = sum(region is not None for f in bank[scenes].frames for region in f.objects)
-    assert counts["clip"] == FRAMES + references + 16 + found
+    squares = 2  # of 160x128
+    assert counts["clip"] == FRAMES + references + 16 * squares + found
     assert counts["faces"] == 16 + 1
     assert all(metric_licence(metric).startswith("Apache-2.0; ") for metric in metrics)
 

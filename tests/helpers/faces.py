@@ -7,7 +7,12 @@ from a2bench.metrics.extractors.faces import Face, FaceFrame, Faces
 Frames = list[list[tuple[float, ...]]]
 
 
-def faces(frames: Frames, characters: int = 1, faceless: tuple[str, ...] = ()) -> Faces:
+def faces(
+    frames: Frames,
+    characters: int = 1,
+    faceless: tuple[str, ...] = (),
+    stranger: float = 0.0,
+) -> Faces:
     """Faces given as the similarities of each face of each frame to each character."""
     return Faces(
         frames=tuple(
@@ -19,4 +24,5 @@ def faces(frames: Frames, characters: int = 1, faceless: tuple[str, ...] = ()) -
         ),
         characters=characters,
         faceless=faceless,
+        stranger=stranger,
     )

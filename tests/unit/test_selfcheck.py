@@ -4,7 +4,8 @@ import pytest
 
 from a2bench.metric import Metric
 from a2bench.metrics.profiles import lite, paper
-from a2bench.selfcheck import EXPECTATIONS, Expectation, expected, identity_auc, weigh
+from a2bench.selfcheck import EXPECTATIONS, Expectation, expected, identity_auc, requests, weigh
+from a2bench.suites.pairs import PAIRS
 from a2bench.suites.suite import load_suite
 
 pytestmark = pytest.mark.slow
@@ -56,3 +57,47 @@ def test_faces_that_do_not_tell_people_apart_are_found_out(monkeypatch: pytest.M
     monkeypatch.setattr(faces, "compare", lambda *_: 0.5)
     (finding,) = identity_auc(load_suite("a2bench-open").references, metrics)
     assert (finding.result, finding.holds) == ("AUC 0.500", False)
+
+
+def test_each_control_is_asked_for_on_the_cases_that_its_expectations_are_of() -> None:
+    mini = load_suite("a2bench-open:mini")
+    asked = {
+        (r.suite.name == PAIRS, r.generator.info.name): r
+        for r in requests(mini, lite().metrics, "lite")
+    }
+    pairs = {name for of_pairs, name in asked if of_pairs}
+    assert pairs == {"collage", "alone", "swapped", "mistaken"}
+    assert not {"alone", "mistaken"} & {name for of_pairs, name in asked if not of_pairs}
+    assert [len(case.of("character")) for case in asked[True, "alone"].cases] == [2] * 6
+    assert [m.info.name for m in asked[True, "collage"].metrics] == ["id_consistency"]
+    assert asked[False, "collage"].cases == mini.cases
+
+
+@pytest.mark.parametrize(
+    ("values", "met"),
+    [
+        ({"collage": 0.9, "alone": 0.45, "mistaken": 0.5, "swapped": 0.1}, [True, True, True]),
+        ({"collage": 0.9, "alone": 0.4, "mistaken": 0.3, "swapped": 0.1}, [True, True, False]),
+        ({"collage": 0.9, "alone": 0.4, "mistaken": 0.6, "swapped": 0.4}, [True, False, True]),
+        ({"collage": 0.4, "alone": 0.4, "mistaken": 0.4, "swapped": 0.1}, [False, True, False]),
+    ],
+)
+def test_two_people_are_worth_more_than_one_and_nobody_no_more_than_somebody_else(
+    values: dict[str, float], met: list[bool]
+) -> None:
+    assert [e.holds(values) for e in EXPECTATIONS if e.pairs] == met
+
+
+def test_noise_is_lowest_where_nothing_wrong_is_lower_than_it() -> None:
+    (lowest,) = (
+        e for e in EXPECTATIONS if (e.metric, e.text) == ("id_consistency", "noise is lowest")
+    )
+    told = [(0.0, 0.0, 0.9), (0.1, 0.2, 0.9), (0.2, 0.1, 0.9), (0.1, 0.1, 0.9), (0.0, 0.0, 0.0)]
+    values = [dict(zip(("noise", "swapped", "collage"), one, strict=True)) for one in told]
+    assert [lowest.holds(one) for one in values] == [True, True, False, False, False]
+
+
+def test_what_a_detector_finds_of_an_absent_object_is_little() -> None:
+    (absent,) = (e for e in EXPECTATIONS if "at most half" in e.text)
+    told = [{"centred": centred, "collage": 0.8} for centred in (0.0, 0.4, 0.6)]
+    assert [absent.holds(values) for values in told] == [True, True, False]

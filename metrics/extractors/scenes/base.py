@@ -38,15 +38,21 @@ class SceneFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenes:
-    """The sampled frames in order, and a descriptor of each background reference."""
+    """The sampled frames in order, and a descriptor of each background reference.
+
+    ``whole`` names the objects' references that are photographs in which the object was looked for
+    and not found: they are compared as a whole.
+    """
 
     frames: tuple[SceneFrame, ...]
     backgrounds: tuple[Floats, ...]
+    whole: tuple[str, ...] = ()
 
 
 def scene_marks(features: Scenes) -> Mapping[int, Sequence[Mark]]:
     """Where the objects were found, and what of the background counts."""
     found = {}
+    whole = [Mark(f"reference {name}: whole, no object found") for name in features.whole]
     for frame in features.frames:
         marks = [
             Mark(f"object {number + 1}: {region.similarity:.2f}", region.box)
@@ -55,7 +61,7 @@ def scene_marks(features: Scenes) -> Mapping[int, Sequence[Mark]]:
             for number, region in enumerate(frame.objects)
         ]
         background = f"background: {frame.visible.mean():.0%} visible"
-        found[frame.index] = [*marks, Mark(background, counted=frame.visible)]
+        found[frame.index] = [*marks, *whole, Mark(background, counted=frame.visible)]
     return found
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from a2bench.metrics.extractors.scenes.segmentation import Masks, Sam, Segmenter
 from a2bench.networks.component import LoadsAnew
 from a2bench.networks.files import Weights, lacking, licences
 from a2bench.pictures import (
+    OPAQUE,
     Floats,
     Frame,
     Mask,
@@ -71,16 +72,20 @@ class GroundedScenes(LoadsAnew):
     phrase are segmented, in one pass.
 
     An object is the best box of its name: what the mask shows inside the box, cropped to it, on
-    white, made square by white. Its reference is treated alike: cropped to the subject (by its
-    transparency or its plain page; else the whole picture). The similarity is the cosine of their
-    CLIP embeddings, the greatest over several pictures of one object. Objects of the same name
-    share its best boxes one to one, so that the sum of similarities is greatest. An object without
-    a box is None.
+    white, made square by white. Its reference is treated alike: cropped to the subject, by its
+    transparency or its plain page; a photograph is searched for the object's name and segmented as
+    a frame is, and stays whole if nothing is found there, which ``Scenes.whole`` tells. The
+    similarity is the cosine of their CLIP embeddings, the greatest over several pictures of one
+    object. Objects of the same name share its best boxes one to one, so that the sum of
+    similarities is greatest. An object without a box is None.
 
     For the background the masks of all boxes, of people, characters and objects, are filled with
     one colour: ``mean``, that of the pixels that stay, ``grey``, CLIP's mean colour, or ``white``.
-    The frame has one cell, its CLIP embedding (of its middle square, as of the reference's); the
-    cell's visible share is that of the pixels that stay.
+    CLIP sees squares, and of a wide frame the middle one is where the subject stands. So the frame
+    is seen in ``squares``, the fewest that cover it from end to end: two for 832x480. It has one
+    cell, the mean of their embeddings, each weighted by the share of the square that stays, and the
+    cell's visible share is that of all pixels that stay. A reference is seen in squares too, all of
+    one weight.
     """
 
     detector: Detector = field(default_factory=GroundingDino)
@@ -100,7 +105,7 @@ class GroundedScenes(LoadsAnew):
         parts = {"detector": self.detector, "segmenter": self.segmenter, "clip": self.clip}
         return ExtractorInfo(
             name="grounded_scenes",
-            version="1",
+            version="2",
             sampling=self.sampling,
             params={
                 "fill": self.fill,
@@ -125,9 +130,15 @@ class GroundedScenes(LoadsAnew):
     def missing(self) -> tuple[str, ...]:
         return lacking(*self._files)
 
+    def compare(self, one: Element, other: Element) -> float | None:
+        """The similarity of the objects of two references; None for other roles."""
+        if {one.role, other.role} != {"object"}:
+            return None
+        return float(cosine(self.subject(one).embedding, self.subject(other).embedding))
+
     @cached_property
-    def subject(self) -> Callable[[Element], Floats]:
-        """The embedding of an object's reference; each is computed once."""
+    def subject(self) -> Callable[[Element], Subject]:
+        """What is compared of an object's reference; each is computed once."""
         return lru_cache(maxsize=256)(self._subject)
 
     @cached_property
@@ -135,17 +146,41 @@ class GroundedScenes(LoadsAnew):
         """The descriptor of a background's reference; each is computed once."""
         return lru_cache(maxsize=256)(self._background)
 
-    def _subject(self, element: Element) -> Floats:
-        picture = squared(over_white(subject_only(read_rgba(element))))
-        embedding: Floats = self.clip.images([picture])[0]
-        return embedding
+    def _subject(self, element: Element) -> Subject:
+        whole = read_rgba(element)
+        subject = subject_only(whole)
+        picture = squared(over_white(subject))
+        photograph = subject.shape == whole.shape and bool((subject[..., 3] > OPAQUE).all())
+        found = self._segmented(over_white(whole), element.name) if photograph else picture
+        embedding = self.clip.images([picture if found is None else found])[0]
+        return Subject(embedding=embedding, whole=found is None)
+
+    def _segmented(self, picture: Frame, name: str) -> Frame | None:
+        """The best of a name in a photograph, cut out; None if nothing is found."""
+        (found,) = self.detector.find(picture, [phrase(name)])
+        boxes = best(found, 1).boxes
+        if not len(boxes):
+            return None
+        return cut_out(picture, self.segmenter.masks(picture, boxes)[0], _box(boxes[0]))
 
     def _background(self, element: Element) -> Floats:
-        return describe(self.clip.images([over_white(read_rgba(element))])[:, None], WHOLE)
+        picture = over_white(read_rgba(element))
+        seen = [picture[square] for square in squares(picture)]
+        return describe(pooled(self.clip.images(seen), np.ones(len(seen), np.float32)), WHOLE)
 
     @property
     def _files(self) -> tuple[Weights, ...]:
         return (*self.detector.files, *self.segmenter.files, *self.clip.files)
+
+
+class Subject(NamedTuple):
+    """An object's reference as it is compared.
+
+    ``whole`` says that it is a photograph in which the object was not found.
+    """
+
+    embedding: Floats
+    whole: bool
 
 
 class GroundedConsumer:
@@ -155,7 +190,9 @@ class GroundedConsumer:
         self._extractor = extractor
         groups = case.subjects("object")
         self._names = [phrase(group[0].name) for group in groups]
-        self._references = [np.stack([extractor.subject(e) for e in group]) for group in groups]
+        subjects = [[extractor.subject(e) for e in group] for group in groups]
+        self._references = [np.stack([s.embedding for s in group]) for group in subjects]
+        self._whole = tuple(e.id for group in groups for e in group if extractor.subject(e).whole)
         people = [phrase(element.name) for element in case.of("character")]
         self._phrases = list(dict.fromkeys([*self._names, PERSON, *people]))
         self._backgrounds = tuple(extractor.background(e) for e in case.of("background"))
@@ -172,22 +209,24 @@ class GroundedConsumer:
             if name in self._names
         }
         covered: Mask = np.any(masks, axis=0)
+        background, parts = filled(frame, covered, extractor.fill), squares(frame)
         pictures = [picture for cut in cuts.values() for _, picture in cut]
-        rows = extractor.clip.images([*pictures, filled(frame, covered, extractor.fill)])
+        rows = extractor.clip.images([*pictures, *(background[part] for part in parts)])
         embeddings = iter(rows)
         likely = {name: [(box, next(embeddings)) for box, _ in cut] for name, cut in cuts.items()}
+        shares = np.array([1 - covered[part].mean() for part in parts], np.float32)
         self._frames.append(
             SceneFrame(
                 index=index,
                 size=(frame.shape[1], frame.shape[0]),
                 objects=self._objects(likely),
-                cells=rows[None, -1:],
+                cells=pooled(rows[-len(parts) :], shares),
                 visible=np.full((1, 1), 1 - covered.mean(), np.float32),
             )
         )
 
     def finish(self) -> Scenes:
-        return Scenes(frames=tuple(self._frames), backgrounds=self._backgrounds)
+        return Scenes(frames=tuple(self._frames), backgrounds=self._backgrounds, whole=self._whole)
 
     def _cuts(self, frame: Frame, name: str, found: Found, masks: Masks) -> list[tuple[Box, Frame]]:
         """What may be the objects of a name: the best box for one, more for more of that name."""
@@ -231,6 +270,23 @@ def cut_out(frame: Frame, mask: Mask, box: Box) -> Frame | None:
     right, bottom = min(math.ceil(box[2]), width), min(math.ceil(box[3]), height)
     inside = mask[top:bottom, left:right]
     return squared(shown_on_white(frame[top:bottom, left:right], inside)) if inside.any() else None
+
+
+def squares(picture: Frame) -> list[tuple[slice, slice]]:
+    """The rows and columns of the fewest squares that cover a picture, evenly from end to end."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    count = -(-max(height, width) // side)
+    starts = np.linspace(0, max(height, width) - side, count).round().astype(int).tolist()
+    ends = [slice(start, start + side) for start in starts]
+    all_of_it = slice(0, side)
+    return [(all_of_it, end) if width > height else (end, all_of_it) for end in ends]
+
+
+def pooled(embeddings: Floats, weights: Floats) -> Floats:
+    """The mean of embeddings (n, d), weighted, as one cell (1, 1, d); 0 for weights of 0."""
+    mean: Floats = weights @ embeddings / max(float(weights.sum()), 1e-6)
+    return mean[None, None]
 
 
 def squared(picture: Frame) -> Frame:

@@ -72,16 +72,21 @@ class GroundingDino(LoadsAnew):
 
     One forward a frame, with all phrases in one caption (lower case, each ended by a full stop).
     The short side is brought to ``short_px`` unless the long one then passes ``long_px``. A box
-    counts when its best token of the whole caption is over ``box_threshold``, and belongs to each
-    phrase of which a token is over ``text_threshold``; that token's is its score there. These are
-    Grounded-SAM's rule and thresholds.
+    shows each phrase of which a token is over ``threshold``; its best token's is its score there.
+
+    Grounded-SAM has one phrase in its caption: a box counts when any token of the caption is over
+    0.3, and its label is each word over 0.25. With all phrases in one caption that rule would take
+    a person's box (0.85) for a bear at 0.27, and a box whose best token is a full stop for both. So
+    a phrase's own words must pass the 0.3, and marks count for nothing; one caption for each phrase
+    would cost a forward each. Phrases in one caption do not read each other as text, but share the
+    picture's features and the 900 queries, so scores may differ a little from those of a caption of
+    one phrase.
     """
 
     folder: Weights = CheckpointWeights(name="grounding-dino-tiny")
     weights: Weights | None = None
     device: str = "cpu"
-    box_threshold: float = 0.3
-    text_threshold: float = 0.25
+    threshold: float = 0.3
     short_px: int = 800
     long_px: int = 1333
 
@@ -89,8 +94,7 @@ class GroundingDino(LoadsAnew):
     def params(self) -> Mapping[str, Json]:
         return {
             "detector": "grounding-dino",
-            "box_threshold": self.box_threshold,
-            "text_threshold": self.text_threshold,
+            "threshold": self.threshold,
             "short_px": self.short_px,
             "long_px": self.long_px,
         }
@@ -118,12 +122,11 @@ class GroundingDino(LoadsAnew):
 
     def chosen(self, probabilities: Floats, spans: Sequence[Span]) -> list[NDArray[np.intp]]:
         """The queries (rows) that show the phrase of each span (of columns), best first."""
-        counts = probabilities.max(axis=1) > self.box_threshold
         chosen = []
         for start, end in spans:
             scores = probabilities[:, start:end].max(axis=1, initial=0)
             order = np.argsort(-scores, kind="stable")
-            chosen.append(order[(counts & (scores > self.text_threshold))[order]])
+            chosen.append(order[scores[order] > self.threshold])
         return chosen
 
     def caption(self, phrases: Sequence[str]) -> Caption:

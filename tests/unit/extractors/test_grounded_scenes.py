@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from a2bench.boxes import Boxes
-from a2bench.errors import NotApplicable
 from a2bench.features import FeatureBank
 from a2bench.keys import file_sha256
 from a2bench.metric import metric_identity, missing_files
@@ -22,70 +20,27 @@ from a2bench.metrics.extractors.scenes.grounded import (
     cut_out,
     filled,
     squared,
+    squares,
 )
-from a2bench.metrics.extractors.scenes.grounding import Found
-from a2bench.metrics.extractors.scenes.segmentation import Masks
 from a2bench.metrics.object_consistency import ObjectConsistency
-from a2bench.networks.files import LocalWeights, Weights
+from a2bench.networks.files import LocalWeights
 from a2bench.pictures import Frame
-from a2bench.types import Case, Element, Json, Role
+from a2bench.types import Case, Element, Measurement, Role
 from a2bench.video import encode, probe
 from tests.helpers.fakes import NO_VIDEO, Canned, Histogram, measure
+from tests.helpers.scenes import (
+    BLUE,
+    GREEN,
+    RED,
+    SKIN,
+    ColourDetector,
+    ColourSegmenter,
+    MiddleSquare,
+    close,
+)
 
-RED, GREEN, BLUE, SKIN = (230, 20, 20), (20, 200, 20), (20, 20, 220), (240, 180, 150)
 SKY, SAND = (120, 190, 250), (150, 130, 40)
-COLOURS = {"cup": RED, "ball": GREEN, "hat": BLUE, "person": SKIN}
 Box = tuple[int, int, int, int]
-
-
-def close(frame: Frame, colour: Sequence[int]) -> Masks:
-    near: Masks = np.abs(frame.astype(int) - np.array(colour)).max(axis=-1) < 50
-    return near
-
-
-@dataclass
-class ColourDetector:
-    """Finds a phrase by its colour; each column of apart pixels is a box."""
-
-    colours: Mapping[str, Sequence[int]] = field(default_factory=lambda: dict(COLOURS))
-    params: Mapping[str, Json] = field(default_factory=lambda: {"detector": "colour"})
-    files: tuple[Weights, ...] = ()
-    captions: list[list[str]] = field(default_factory=list)
-
-    def find(self, frame: Frame, phrases: Sequence[str]) -> list[Found]:
-        self.captions.append(list(phrases))
-        return [self._found(frame, phrase) for phrase in phrases]
-
-    def _found(self, frame: Frame, phrase: str) -> Found:
-        if phrase not in self.colours:
-            return Found(np.zeros((0, 4)), np.zeros(0, np.float32))
-        mask = close(frame, self.colours[phrase])
-        columns = np.flatnonzero(mask.any(axis=0))
-        boxes = []
-        for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
-            rows = np.flatnonzero(mask[:, run].any(axis=1))
-            if len(rows):
-                boxes.append([run[0], rows[0], run[-1] + 1, rows[-1] + 1])
-        scores = np.linspace(0.9, 0.5, len(boxes), dtype=np.float32)
-        return Found(np.array(boxes, np.float64).reshape(-1, 4), scores)
-
-
-@dataclass
-class ColourSegmenter:
-    """A mask is what in the box has the colour of its middle."""
-
-    params: Mapping[str, Json] = field(default_factory=lambda: {"segmenter": "colour"})
-    files: tuple[Weights, ...] = ()
-    calls: list[int] = field(default_factory=list)
-
-    def masks(self, frame: Frame, boxes: Boxes) -> Masks:
-        self.calls.append(len(boxes))
-        masks = np.zeros((len(boxes), *frame.shape[:2]), np.bool_)
-        for mask, box in zip(masks, boxes.astype(int), strict=True):
-            left, top, right, bottom = box
-            colour = frame[(top + bottom) // 2, (left + right) // 2]
-            mask[top:bottom, left:right] = close(frame, colour)[top:bottom, left:right]
-        return masks
 
 
 def extractor(**options: str | int) -> GroundedScenes:
@@ -152,8 +107,8 @@ def test_a_missing_object_is_none_and_counts_zero_or_is_skipped(tmp_path: Path) 
     assert got.value == pytest.approx(1) and got.detail["detection_rate"] == 0.25
     assert got.detail["minimum"] == pytest.approx(1)
     nothing = replace(skipping, scenes=Canned(features=look(extractor(), [frame_with()], cup)))
-    with pytest.raises(NotApplicable, match="no object in any sampled frame"):
-        measure(nothing, replace(case, elements=(cup,)))
+    got = measure(nothing, replace(case, elements=(cup,)))
+    assert (got.value, got.detail["detection_rate"], got.detail["minimum"]) == (0, 0, 0)
 
 
 def test_missing_is_part_of_the_identity_only_where_it_changes_the_value() -> None:
@@ -176,12 +131,13 @@ def test_people_and_objects_are_taken_out_of_the_background(tmp_path: Path, fill
     ]
     (seen,) = look(scenes, [frame], *elements).frames
     assert isinstance(scenes.clip, Histogram)
-    shown = scenes.clip.pictures[-1][-1]
+    left, right = scenes.clip.pictures[-1][-2:]  # the squares that cover 64x48
+    shown = np.concatenate([left, right[:, 32:]], axis=1)
     colour = {"mean": SKY, "grey": GREY, "white": (255, 255, 255)}[fill]
     assert (shown[close(frame, RED) | close(frame, SKIN)] == colour).all()
     assert (shown[close(frame, SKY)] == SKY).all()
-    left = 1 - (20 * 12 + 16 * 44) / (64 * 48)
-    assert seen.visible == pytest.approx(left) and seen.cells.shape == (1, 1, 64)
+    stays = 1 - (20 * 12 + 16 * 44) / (64 * 48)
+    assert seen.visible == pytest.approx(stays) and seen.cells.shape == (1, 1, 64)
 
 
 def test_the_right_background_beats_a_wrong_one_whoever_stands_in_it(tmp_path: Path) -> None:
@@ -218,7 +174,8 @@ def test_both_metrics_read_one_run_with_each_network_once_a_frame(tmp_path: Path
     assert isinstance(scenes.segmenter, ColourSegmenter)
     assert scenes.detector.captions == [["cup", "ball", "person"]] * 3
     assert scenes.segmenter.calls == [3] * 3
-    assert [len(p) for p in scenes.clip.pictures] == [1] * 3 + [3] * 3  # references, then frames
+    # two objects; the background, then each frame with its two objects: both in two squares
+    assert [len(p) for p in scenes.clip.pictures] == [1, 1, 2, 4, 4, 4]
     assert bank.decodes == 1
 
 
@@ -259,9 +216,141 @@ def test_references_are_embedded_once(tmp_path: Path) -> None:
     for _ in range(2):
         look(scenes, [], *elements)
     assert isinstance(scenes.clip, Histogram)
-    (cup,), (sky,) = scenes.clip.pictures
+    (cup,), sky = scenes.clip.pictures
     assert cup.shape == (20, 20, 3) and (cup[4:16] == RED).all() and (cup[:4] == 255).all()
-    assert sky.shape == (24, 40, 3)
+    assert [part.shape for part in sky] == [(24, 24, 3)] * 2
+
+
+FOREST = (20, 90, 30)
+
+
+def landscape(left: Sequence[int], right: Sequence[int], person: slice | None = None) -> Frame:
+    """A wide frame: the left half, the right half, and a person from top to bottom."""
+    frame = np.full((48, 96, 3), left, np.uint8)
+    frame[:, 48:] = right
+    if person:
+        frame[:, person] = SKIN
+    return frame
+
+
+def place(folder: Path, name: str, picture: Frame) -> Element:
+    image = folder / f"{name}.png"
+    Image.fromarray(picture).save(image)
+    return Element(
+        id=name, role="background", image=image, sha256=file_sha256(image), name=name, subject=name
+    )
+
+
+@pytest.mark.parametrize("fill", ["mean", "grey", "white"])
+def test_a_person_in_the_middle_of_a_wide_frame_hides_no_background(
+    tmp_path: Path, fill: str
+) -> None:
+    scenes = extractor(clip=MiddleSquare(), fill=fill)  # type: ignore[arg-type]
+    shown = landscape(SKY, FOREST, slice(24, 72))  # all of the middle square
+    right = place(tmp_path, "right", landscape(SKY, FOREST))
+    wrong = place(tmp_path, "wrong", landscape(SAND, BLUE))
+    scores = [measured_background(scenes, shown, one) for one in (right, wrong)]
+    values, visible = ([s.value for s in scores], [s.detail["visible"] for s in scores])
+    assert values[0] > values[1] + 0.3 and values[1] < 0.1
+    assert visible == pytest.approx([0.5, 0.5])
+    seen = scenes.clip.pictures[-1]  # type: ignore[attr-defined]
+    assert sum((close(p, SKY) | close(p, FOREST)).sum() for p in seen) == 48 * 48  # all that stays
+
+
+def measured_background(scenes: GroundedScenes, frame: Frame, place: Element) -> Measurement:
+    case = Case(id="c", prompt="p", elements=(place,))
+    features = look(scenes, [frame], place)
+    return measure(BackgroundConsistency(scenes=Canned(features=features)), case)
+
+
+def test_a_square_counts_by_what_of_it_stays(tmp_path: Path) -> None:
+    scenes = extractor(clip=MiddleSquare())  # type: ignore[arg-type]
+    sky, mixed = (place(tmp_path, n, landscape(SKY, c)) for n, c in (("s", SKY), ("m", FOREST)))
+    # a person before the right half: all that stays is sky, and the reference's forest is unseen
+    aside = landscape(SKY, SKY, slice(48, 96))
+    assert measured_background(scenes, aside, sky).value == pytest.approx(1)
+    assert measured_background(scenes, aside, mixed).value == pytest.approx(0.5**0.5)
+    # a quarter of the right half stays: its square counts a quarter
+    (seen,) = look(scenes, [landscape(SKY, FOREST, slice(60, 96))], sky).frames
+    assert isinstance(scenes.clip, MiddleSquare)
+    left, right = scenes.clip.images(scenes.clip.pictures[-1])
+    np.testing.assert_allclose(seen.cells[0, 0], (left + right / 4) / 1.25, atol=1e-6)
+    assert seen.visible.item() == pytest.approx(60 / 96)
+
+
+@pytest.mark.parametrize(
+    ("shape", "starts"),
+    [((48, 48), [0]), ((48, 49), [0, 1]), ((480, 832), [0, 352]), ((48, 96), [0, 48]),
+     ((10, 26), [0, 8, 16]), ((26, 10), [0, 8, 16]), ((1, 3), [0, 1, 2])],
+)  # fmt: skip
+def test_squares_cover_a_picture_from_end_to_end(shape: tuple[int, int], starts: list[int]) -> None:
+    picture = np.zeros((*shape, 3), np.uint8)
+    parts = squares(picture)
+    long = int(shape[1] > shape[0])
+    assert [part[long].start for part in parts] == starts
+    for part in parts:
+        assert picture[part].shape == (min(shape), min(shape), 3)
+        picture[part] = 1
+    assert picture.all()
+
+
+def photograph(folder: Path, name: str, colour: Sequence[int]) -> Element:
+    """A square of the colour in a wide photograph: no transparency, and no plain page."""
+    frame = np.full((48, 96, 3), SAND, np.uint8)
+    frame[:, ::2] = FOREST
+    frame[20:32, 60:80] = colour
+    image = folder / f"photograph-{name}-{colour}.png"
+    Image.fromarray(frame).save(image)
+    return Element(
+        id=image.stem, role="object", image=image, sha256=file_sha256(image), name=name,
+        subject=image.stem,
+    )  # fmt: skip
+
+
+def test_the_object_of_a_photograph_is_cut_out_as_that_of_a_frame_is(tmp_path: Path) -> None:
+    scenes = extractor()
+    cup, cut = photograph(tmp_path, "Cup", RED), element(tmp_path, "object", "cup", RED)
+    seen = look(scenes, [frame_with((CUP, RED))], cup)
+    (region,) = seen.frames[0].objects
+    assert region is not None and region.similarity == pytest.approx(1)
+    assert seen.whole == () and scenes.compare(cup, cut) == pytest.approx(1)
+    look(scenes, [], cup, cut)
+    assert isinstance(scenes.detector, ColourDetector)
+    assert isinstance(scenes.segmenter, ColourSegmenter) and isinstance(scenes.clip, Histogram)
+    assert scenes.detector.captions == [["cup"], ["cup", "person"]]  # the reference once, a frame
+    assert scenes.segmenter.calls == [1, 1]
+    ((picture,), *_) = scenes.clip.pictures
+    assert picture.shape == (20, 20, 3) and (picture[4:16] == RED).all()
+    assert (picture[:4] == 255).all()
+
+
+def test_a_photograph_in_which_nothing_of_the_name_is_found_stays_whole(tmp_path: Path) -> None:
+    vase, cup = photograph(tmp_path, "vase", RED), photograph(tmp_path, "cup", RED)
+    scenes = extractor(sampling="none")
+    seen = look(scenes, [frame_with((CUP, RED))], vase, cup)
+    assert seen.whole == (vase.id,)
+    assert isinstance(scenes.clip, Histogram)
+    (picture,) = scenes.clip.pictures[0]
+    assert picture.shape == (96, 96, 3)
+    with Image.open(vase.image) as image:
+        assert (picture[24:72] == np.asarray(image)).all()
+    labels = [mark.label for mark in scenes.marks(seen)[0]]
+    assert f"reference {vase.id}: whole, no object found" in labels
+    assert not any(f"reference {cup.id}" in label for label in labels)
+    case = Case(id="c", prompt="p", elements=(vase, cup))
+    got = measure(ObjectConsistency(scenes=Canned(features=seen)), case)
+    assert got.detail["whole_references"] == [vase.id]
+    only = look(scenes, [frame_with((CUP, RED))], cup)
+    got = measure(ObjectConsistency(scenes=Canned(features=only)), replace(case, elements=(cup,)))
+    assert "whole_references" not in got.detail
+
+
+def test_references_of_other_roles_are_not_compared(tmp_path: Path) -> None:
+    sky, cup = element(tmp_path, "background", "s", SKY), element(tmp_path, "object", "cup", RED)
+    assert extractor().compare(sky, cup) is None is extractor().compare(sky, sky)
+    blue = element(tmp_path, "object", "cup", BLUE)
+    # 20x12 of the colour and 20x8 of white in each
+    assert extractor().compare(cup, blue) == pytest.approx(160**2 / (240**2 + 160**2))
 
 
 def test_at_most_so_many_boxes_of_a_phrase_are_segmented() -> None:

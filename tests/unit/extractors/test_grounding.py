@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from a2bench.boxes import Boxes
 from a2bench.errors import CannotRun, MetricError
 from a2bench.metrics.extractors.scenes.grounded import GroundedScenes
 from a2bench.metrics.extractors.scenes.grounding import GroundingDino
@@ -21,9 +22,11 @@ from a2bench.metrics.extractors.scenes.published_keys import (
     renamed,
     sam_sizes,
 )
-from a2bench.metrics.extractors.scenes.segmentation import Sam
+from a2bench.metrics.extractors.scenes.segmentation import Masks, Sam
+from a2bench.metrics.object_consistency import ObjectConsistency
 from a2bench.networks.files import LocalWeights
 from a2bench.networks.torchvision import ensure_torchvision
+from a2bench.pictures import Floats, Frame
 from a2bench.types import Case
 from tests.golden.make_grounded import (
     BOXES,
@@ -43,7 +46,7 @@ from tests.helpers.checkpoints import (
     write_detector,
     write_segmenter,
 )
-from tests.helpers.fakes import NO_VIDEO, Histogram
+from tests.helpers.fakes import NO_VIDEO, Canned, Histogram, measure
 from tests.helpers.makers import make_element
 
 pytestmark = pytest.mark.slow
@@ -78,13 +81,15 @@ def segmenter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_segmenter(tmp_path_factory.mktemp("hub") / "sam-vit-base")
 
 
-def small(folder: Path, file: Path | None = None, thresholds: int = 0) -> GroundingDino:
-    box, text = THRESHOLDS[thresholds]
+SPANS = [(1, 2), (3, 5), (6, 7)]
+THRESHOLD = 0.64
+
+
+def small(folder: Path, file: Path | None = None, threshold: float = THRESHOLD) -> GroundingDino:
     return GroundingDino(
         folder=LocalWeights(path=folder),
         weights=LocalWeights(path=file) if file else None,
-        box_threshold=box,
-        text_threshold=text,
+        threshold=threshold,
         short_px=SHORT_PX,
         long_px=LONG_PX,
     )
@@ -115,7 +120,7 @@ def test_the_detector_is_the_public_one(detector: GroundingDino, number: int) ->
     assert list(detector._pixels(frame).shape) == golden["pixels"]
     caption = detector.caption(PHRASES)
     assert caption.tokens == golden["tokens"]
-    assert caption.spans == [(1, 2), (3, 5), (6, 7)]
+    assert caption.spans == SPANS
     probabilities, boxes = detector.forward(frame, caption.tokens)
     np.testing.assert_allclose(
         probabilities[:, : len(caption.tokens)], golden["probabilities"], atol=1e-4
@@ -126,30 +131,97 @@ def test_the_detector_is_the_public_one(detector: GroundingDino, number: int) ->
 
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("thresholds", [0, 1])
-def test_the_public_codes_boxes_and_phrases(folder: Path, number: int, thresholds: int) -> None:
+def test_the_public_codes_boxes_and_phrases_but_for_those_of_other_words(
+    folder: Path, number: int, thresholds: int
+) -> None:
     golden = GOLDEN["detections"][number]
-    selected = golden["selected"][thresholds]
+    selected, (box, text) = golden["selected"][thresholds], THRESHOLDS[thresholds]
     rows = {tuple(box): row for row, box in enumerate(golden["boxes"])}
     public = {
         rows[tuple(b)]: p for b, p in zip(selected["boxes"], selected["phrases"], strict=True)
     }
     probabilities = np.array(golden["probabilities"], np.float32)
-    chosen = small(folder, thresholds=thresholds).chosen(probabilities, [(1, 2), (3, 5), (6, 7)])
-    for phrase, mine in zip(PHRASES, chosen, strict=True):
-        words = set(phrase.split())
-        assert sorted(mine) == sorted(r for r, p in public.items() if words & set(p.split()))
-    assert 0 < len(public) < len(rows)
+    best = probabilities.max(axis=1)
+    words = [set(phrase.split()) for phrase in PHRASES]
+    theirs = [{r for r, p in public.items() if mine & set(p.split())} for mine in words]
+    # what a box shows is told as there: by the words over a threshold
+    shown = small(folder, threshold=text).chosen(probabilities, SPANS)
+    assert [{r for r in mine if best[r] > box} for mine in shown] == theirs
+    # but a box counts by the phrase's own words, there by any token of the caption
+    person, bear, man = small(folder, threshold=box).chosen(probabilities, SPANS)
+    assert set(bear) == theirs[1] and 0 < len(bear) < len(rows)
+    assert len(person) == len(man) == 0 < len(theirs[0])
 
 
 def test_boxes_are_in_pixels_and_best_first(detector: GroundingDino) -> None:
     frame, golden = picture(*SIZES[0]), GOLDEN["detections"][0]
     person, bear, man = detector.find(frame, PHRASES)
     assert 1 < len(person.boxes) < len(bear.boxes) and len(man.boxes) == 0
-    assert (np.diff(bear.scores) <= 0).all() and bear.scores.min() > THRESHOLDS[0][1]
+    assert (np.diff(bear.scores) <= 0).all() and person.scores.min() > THRESHOLD
     best = np.argmax(np.array(golden["probabilities"])[:, 3:5].max(axis=1))
     x, y, width, height = golden["boxes"][best]
     box = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
     np.testing.assert_allclose(bear.boxes[0], np.multiply(box, [160, 90, 160, 90]), atol=0.02)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(GroundingDino):
+    """A detector whose network says what is given: for each box, what it thinks of each token."""
+
+    answers: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...] = field(default=(), hash=False)
+
+    def forward(self, frame: Frame, tokens: list[int]) -> tuple[Floats, Floats]:
+        probabilities = np.zeros((len(self.answers), 256), np.float32)
+        for row, (scores, _) in zip(probabilities, self.answers, strict=True):
+            row[: len(scores)] = scores
+        return probabilities, np.array([box for _, box in self.answers], np.float32)
+
+
+@dataclass(frozen=True)
+class WholeBoxes(Sam):
+    """A segmenter whose masks are the boxes."""
+
+    def masks(self, frame: Frame, boxes: Boxes) -> Masks:
+        masks = np.zeros((len(boxes), *frame.shape[:2]), np.bool_)
+        for mask, (left, top, right, bottom) in zip(masks, boxes.round().astype(int), strict=True):
+            mask[top:bottom, left:right] = True
+        return masks
+
+
+LEFT, RIGHT = (0.25, 0.5, 0.4, 0.8), (0.75, 0.5, 0.3, 0.4)  # middle, width and height
+#               [CLS] teddy bear  .    person .    man  .   [SEP]
+OF_A_PERSON = ((0.10, 0.27, 0.27, 0.2, 0.85, 0.2, 0.6, 0.2, 0.1), LEFT)
+OF_A_STOP = ((0.10, 0.28, 0.29, 0.9, 0.05, 0.9, 0.1, 0.9, 0.8), RIGHT)
+OF_A_BEAR = ((0.10, 0.20, 0.31, 0.1, 0.05, 0.1, 0.1, 0.1, 0.1), RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("answers", "bears"),
+    [((OF_A_PERSON,), 0), ((OF_A_PERSON, OF_A_STOP), 0), ((OF_A_PERSON, OF_A_BEAR), 1)],
+)
+def test_a_box_of_something_else_is_not_the_object(
+    folder: Path, tmp_path: Path, answers: Any, bears: int
+) -> None:
+    detector = Told(folder=LocalWeights(path=folder), answers=answers)
+    frame = np.full((100, 200, 3), 90, np.uint8)
+    bear, person, man = detector.find(frame, ["teddy bear", "person", "man"])
+    assert len(bear.boxes) == bears
+    np.testing.assert_allclose(person.boxes, [[10, 10, 90, 90]], atol=1e-4)
+    assert person.scores == pytest.approx([0.85]) and man.scores == pytest.approx([0.6])
+
+    scenes = GroundedScenes(detector=detector, segmenter=WholeBoxes(), clip=Histogram())
+    elements = (
+        replace(make_element(tmp_path, "bear", "object"), name="Teddy bear"),
+        replace(make_element(tmp_path, "man", "character"), name="man"),
+    )
+    case = Case(id="c", prompt="p", elements=elements)
+    consumer = scenes.start(case, NO_VIDEO)
+    consumer.push(0, frame)
+    seen = consumer.finish()
+    got = measure(ObjectConsistency(scenes=Canned(features=seen)), case)
+    assert got.detail["detection_rate"] == bears
+    assert got.detail["boxes"] == ([[None]] if not bears else [[[120, 30, 180, 70]]])
+    assert (got.value == 0) is (bears == 0)
 
 
 def test_one_forward_a_frame(folder: Path) -> None:
@@ -256,8 +328,7 @@ def test_the_defaults_are_grounded_sams() -> None:
     detector = GroundingDino()
     assert dict(detector.params) == {
         "detector": "grounding-dino",
-        "box_threshold": 0.3,
-        "text_threshold": 0.25,
+        "threshold": 0.3,
         "short_px": 800,
         "long_px": 1333,
     }
@@ -293,7 +364,7 @@ def test_a_folder_may_hold_shared_tensors_once_or_under_each_name(
 
 def test_they_work_together(folder: Path, segmenter_file: Path, tmp_path: Path) -> None:
     scenes = GroundedScenes(
-        detector=small(folder, thresholds=1),
+        detector=small(folder, threshold=0.513),
         segmenter=Sam(weights=LocalWeights(path=segmenter_file)),
         clip=Histogram(),
     )

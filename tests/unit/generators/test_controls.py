@@ -14,9 +14,10 @@ import pytest
 from a2bench.errors import CannotRun, GeneratorError
 from a2bench.generator import SuiteAware, generator_identity
 from a2bench.generators import controls
-from a2bench.generators.collage import Collage
+from a2bench.generators.collage import Actor, Collage, draw
 from a2bench.pictures import Frame
 from a2bench.registry import GENERATORS
+from a2bench.suites.pairs import paired
 from a2bench.suites.suite import load_suite
 from a2bench.types import ROLES, Case, Suite
 from a2bench.video import decode, probe
@@ -35,6 +36,9 @@ NAMES = [
     "stuttered",
     "frozen",
     "cut",
+    "alone",
+    "mistaken",
+    "centred",
 ]
 
 
@@ -81,6 +85,59 @@ def test_a_control_is_named_parallel_seeded_and_survives_pickling(name: str, sui
     assert all(f.shape == (64, 96, 3) and f.dtype == np.uint8 for f in frames)
     assert all(map(same, frames, clip(copy, case)))
     assert not same(frames[0], clip(generator, case, seed=1)[0])
+
+
+def cast(generator: Collage, case: Case) -> list[Actor]:
+    return generator._cast(case, generator._plate(case), draw(case, 0))
+
+
+def alike(one: Actor, other: Actor) -> bool:
+    """Whether two actors are the same picture at the same place and size."""
+    places = [(a.x_px, a.y_px, a.sprite.shape) for a in (one, other)]
+    return places[0] == places[1] and same(one.sprite, other.sprite)
+
+
+def test_alone_leaves_out_all_characters_but_the_first_and_mistaken_exchanges_them(
+    tmp_path: Path,
+) -> None:
+    suite = paired(make_suite(tmp_path, 4))
+    thing = make_element(tmp_path, "thing", "object")
+    cases = tuple(replace(c, elements=(*c.elements, thing)) for c in suite.cases)
+    suite = replace(suite, cases=cases)
+    first, _, third = cast(Collage(**SIZE), cases[0])
+    one, its = cast(control("alone", suite), cases[0])
+    assert alike(one, first) and alike(its, third)
+    # swapped shows the third case, of the third and the fourth person
+    without = [replace(c, elements=c.of("character")) for c in cases]
+    mistaken = control("mistaken", replace(suite, cases=tuple(without)))
+    one, wrong = cast(mistaken, without[0])
+    mixed = (without[0].elements[0], without[2].elements[1])
+    layout = cast(Collage(**SIZE), without[0])
+    expected = Collage(**SIZE)._cast(
+        replace(without[0], elements=mixed), Collage(**SIZE)._plate(without[0]), draw(without[0], 0)
+    )
+    assert alike(one, layout[0]) and alike(one, expected[0])
+    assert alike(wrong, expected[1]) and not alike(wrong, layout[1])
+    shown = clip(control("alone", replace(suite, cases=tuple(without))), without[0])
+    assert not any(map(same, shown, clip(Collage(**SIZE), without[0])))
+    assert not any(map(same, clip(mistaken, without[0]), clip(Collage(**SIZE), without[0])))
+
+
+def test_of_one_character_none_is_missing_or_mistaken(suite: Suite) -> None:
+    shown = clip(Collage(**SIZE), suite.cases[0])
+    for name in ("alone", "mistaken"):
+        assert all(map(same, clip(control(name, suite), suite.cases[0]), shown))
+
+
+def test_centred_is_the_first_character_over_two_thirds_of_the_width(suite: Suite) -> None:
+    case = suite.cases[0]
+    (actor,) = cast(control("centred", suite), case)
+    opaque = np.flatnonzero((actor.sprite[..., 3] > 200).any(axis=0))
+    assert 0.6 * 96 < opaque[-1] - opaque[0] < 0.7 * 96
+    assert actor.x_px == pytest.approx(96 / 2, abs=1)
+    assert (actor.pose(0.0, 15.0) == actor.pose(0.0, 0.0)).all()
+    nobody = replace(case, elements=case.of("background"))
+    assert cast(control("centred", suite), nobody) == []
 
 
 def test_still_holds_the_first_frame(suite: Suite) -> None:

@@ -19,10 +19,18 @@ def score(tmp_path: Path, given: Faces, missing: Any = "zero") -> Measurement:
     return measure(metric, make_case(tmp_path))
 
 
-def test_the_value_is_the_mean_cosine_over_frames(tmp_path: Path) -> None:
-    got = score(tmp_path, faces([[(0.9,)], [(-0.3,)]]))
-    assert got.value == pytest.approx(0.3)
-    assert got.detail["similarities"] == [[0.9], [-0.3]]
+def test_the_value_is_the_mean_cosine_over_frames_and_no_stranger_counts(tmp_path: Path) -> None:
+    got = score(tmp_path, faces([[(0.9,)], [(0.2,)], [(-0.3,)]]))
+    assert got.value == pytest.approx((0.9 + 0.2 + 0) / 3)
+    assert got.detail["similarities"] == [[0.9], [0.2], [-0.3]]
+
+
+@pytest.mark.parametrize("missing", ["zero", "skip"])
+def test_a_video_without_a_face_is_no_better_than_one_of_a_stranger(
+    tmp_path: Path, missing: str
+) -> None:
+    assert score(tmp_path, faces([[], []]), missing).value == 0
+    assert score(tmp_path, faces([[(-0.1,)], [(-0.3,)]]), missing).value == 0
 
 
 def test_the_largest_face_counts_not_the_surest_nor_the_most_similar(tmp_path: Path) -> None:
@@ -49,6 +57,6 @@ def test_several_characters_do_not_apply(tmp_path: Path) -> None:
 def test_the_definition() -> None:
     metric = FaceResemblance(faces=Canned(features=faces([])), recogniser="facexlib")
     assert metric.info.name == "face_resemblance_facexlib"
-    assert (metric.info.low, metric.info.high) == (-1.0, 1.0)
+    assert (metric.info.low, metric.info.high) == (0.0, 1.0)
     with pytest.raises(ValueError, match="'zero' or 'skip'"):
         FaceResemblance(faces=Canned(features=faces([])), missing="drop")  # type: ignore[arg-type]

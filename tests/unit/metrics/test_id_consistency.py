@@ -74,15 +74,59 @@ def test_a_metric_with_one_reference_without_a_face_does_not_apply(tmp_path: Pat
 def test_several_recognisers_stand_side_by_side() -> None:
     faces_by_cosine = Canned(features=faces([]))
     infos = [
-        IdConsistency(faces=faces_by_cosine, recogniser=name, low=-1.0).info
+        IdConsistency(faces=faces_by_cosine, recogniser=name).info
         for name in ("", "facexlib", "curricular")
     ]
     names = ["id_consistency", "id_consistency_facexlib", "id_consistency_curricular"]
     assert [info.name for info in infos] == names
-    assert {(info.low, info.high) for info in infos} == {(-1.0, 1.0)}
+    assert {(info.low, info.high) for info in infos} == {(0.0, 1.0)}
 
 
-def test_cosines_below_zero_are_kept(tmp_path: Path) -> None:
-    got = score(tmp_path, faces([[(-0.2,)], [(0.1,)]]))
-    assert got.value == pytest.approx(-0.05)
-    assert got.detail["similarities"] == [[-0.2], [0.1]]
+@pytest.mark.parametrize(
+    ("stranger", "value"), [(0.0, (0 + 0.2 + 0.6 + 1) / 4), (0.5, (0 + 0 + 0.2 + 1) / 4)]
+)
+def test_a_similarity_counts_from_that_of_a_stranger_on(
+    tmp_path: Path, stranger: float, value: float
+) -> None:
+    got = score(tmp_path, faces([[(-0.2,)], [(0.2,)], [(0.6,)], [(1.0,)]], stranger=stranger))
+    assert got.value == pytest.approx(value)
+    assert got.detail["similarities"] == [[-0.2], [0.2], [0.6], [1.0]]
+
+
+@pytest.mark.parametrize("missing", ["zero", "skip"])
+@pytest.mark.parametrize(
+    ("stranger", "right", "wrong"), [(0.0, 0.45, -0.12), (0.0, 0.45, 0.08), (0.5, 0.8, 0.4)]
+)
+def test_nobody_is_never_better_than_somebody_else(
+    tmp_path: Path, missing: str, stranger: float, right: float, wrong: float
+) -> None:
+    one, other, stray = (right, wrong), (wrong, right), (wrong, wrong)
+
+    def value(*frame: tuple[float, ...]) -> float:
+        return score(tmp_path, faces([list(frame)], 2, stranger=stranger), missing).value
+
+    nobody, wrongs, half, mixed, both = (
+        value(*frame) for frame in ((), (stray, stray), (one,), (one, stray), (one, other))
+    )
+    assert nobody == 0 <= value(stray) <= wrongs < half <= mixed < both
+    assert half == pytest.approx(both / 2)
+
+
+def test_strangers_do_not_move_the_matching(tmp_path: Path) -> None:
+    # the sum of similarities is greatest (0.93) where neither face is like its character
+    got = score(tmp_path, faces([[(0.7, 0.45), (0.48, 0.1)]], 2, stranger=0.5))
+    assert got.detail["similarities"] == [[0.7, 0.1]]
+    assert got.value == pytest.approx(0.2)
+
+
+def test_of_faces_that_count_the_same_the_more_similar_is_matched(tmp_path: Path) -> None:
+    got = score(tmp_path, faces([[(0.1, 0.2), (0.4, 0.3), (0.2, 0.4)]], 2, stranger=0.5))
+    assert got.detail["similarities"] == [[0.4, 0.4]]
+    assert got.value == 0
+
+
+def test_a_video_without_a_face_is_zero_whatever_is_left_out(tmp_path: Path) -> None:
+    for missing in ("zero", "skip"):
+        got = score(tmp_path, faces([[], []]), missing)
+        assert (got.value, got.detail["detection_rate"]) == (0, 0)
+        assert got.detail["similarities"] == [[None], [None]]

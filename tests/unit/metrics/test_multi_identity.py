@@ -60,10 +60,22 @@ def test_frames_without_a_face_count_zero_or_are_left_out(
     assert got.detail["detection_rate"] == 0.5
 
 
-def test_a_video_without_a_face_is_zero_or_does_not_apply(tmp_path: Path) -> None:
-    assert score(tmp_path, faces([[], []], characters=2)).value == 0
-    with pytest.raises(NotApplicable, match="no face in any sampled frame"):
-        score(tmp_path, faces([[], []], characters=2), "skip")
+@pytest.mark.parametrize("missing", ["zero", "skip"])
+def test_a_video_without_a_face_is_zero(tmp_path: Path, missing: str) -> None:
+    assert score(tmp_path, faces([[], []], characters=2), missing).value == 0
+
+
+def test_nobody_is_never_better_than_somebody_else(tmp_path: Path) -> None:
+    def got(*frame: tuple[float, ...]) -> Measurement:
+        return score(tmp_path, faces([list(frame)], characters=2, stranger=0.5))
+
+    right, other, stray, resembling = (0.9, 0.4), (0.4, 0.8), (0.4, 0.3), (0.3, 0.6)
+    assert got(right, other).value == pytest.approx(0.6)
+    assert got(right, resembling).value == pytest.approx(0.2)
+    for frame in ((), (right,), (stray, stray), (right, stray)):  # a minimum: one is enough
+        assert got(*frame).value == 0
+    assert got(right).detail["mean"] == pytest.approx(0.4)
+    assert got(stray, stray).detail["mean"] == 0
 
 
 def test_a_case_that_cannot_be_measured_does_not_apply(tmp_path: Path) -> None:
@@ -77,7 +89,7 @@ def test_a_case_that_cannot_be_measured_does_not_apply(tmp_path: Path) -> None:
 def test_the_definition() -> None:
     metric = MultiIdentity(faces=Canned(features=faces([])), recogniser="curricular")
     assert metric.info.name == "multi_identity_curricular"
-    assert (metric.info.low, metric.info.high) == (-1.0, 1.0)
+    assert (metric.info.low, metric.info.high) == (0.0, 1.0)
     assert metric.info.params == {"missing": "zero"}
     with pytest.raises(ValueError, match="'zero' or 'skip'"):
         MultiIdentity(faces=Canned(features=faces([])), missing="drop")  # type: ignore[arg-type]
