@@ -40,7 +40,7 @@ OBJECT_FLOOR_H = 0.93
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Actor:
+class Actor:
     """A premultiplied RGBA sprite and how it moves; ``foot`` is its lower middle, in its pixels."""
 
     sprite: Bytes
@@ -66,7 +66,7 @@ class _Actor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class Part:
     """A picture and the size at which it would like to appear."""
 
     picture: Rgba
@@ -151,7 +151,7 @@ class Collage:
         view: Frame = cv2.warpAffine(plate, matrix, size, borderMode=cv2.BORDER_REPLICATE)
         return view
 
-    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[_Actor]:
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
         """The actors in the order in which they are painted: characters, then objects."""
         people, things = case.of("character"), case.of("object")
         columns = deque(self._part(e, CHARACTER_H, random) for e in people)
@@ -172,7 +172,7 @@ class Collage:
         order = sorted(range(len(cast)), key=lambda i: not columns[i].person)
         return [cast[i] for i in order]
 
-    def _part(self, element: Element, share: float, random: Random) -> _Part:
+    def _part(self, element: Element, share: float, random: Random) -> Part:
         """An element's picture and its size in the frame, before all are made to fit."""
         picture = self.picture(element, random)
         height, width = picture.shape[:2]
@@ -181,18 +181,18 @@ class Collage:
             scale = goal_px / height
         else:  # things of any shape appear about equally large
             scale = min(goal_px / np.sqrt(width * height), 1.2 * goal_px / height)
-        return _Part(
+        return Part(
             picture=picture,
             person=element.role == "character",
             width_px=width * scale,
             height_px=height * scale,
         )
 
-    def _actor(self, part: _Part, left_px: float, shrink: float, light: Floats) -> _Actor:
+    def _actor(self, part: Part, left_px: float, shrink: float, light: Floats) -> Actor:
         size = max(1, round(part.width_px * shrink)), max(1, round(part.height_px * shrink))
         sprite, edge_px = _sprite(part.picture, size, light, blur_px=self.height / 40)
         person = part.person
-        return _Actor(
+        return Actor(
             sprite=sprite,
             foot=(edge_px + size[0] / 2, edge_px + size[1]),
             x_px=left_px + size[0] / 2,
@@ -209,7 +209,7 @@ def draw(case: Case, seed: int) -> Random:
     return np.random.default_rng(int(digest([case.key, seed])[:16], 16))
 
 
-def _beside(parts: Iterable[_Part]) -> tuple[list[float], float]:
+def _beside(parts: Iterable[Part]) -> tuple[list[float], float]:
     """Each part's left edge, and the span of all; neighbours reach over a person's shoulders."""
     lefts: list[float] = []
     end_px, before = 0.0, None

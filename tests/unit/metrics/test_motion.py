@@ -90,6 +90,7 @@ class Planned:
     """A flow engine that gives each pair its planned magnitude, told by the first pixel."""
 
     magnitudes_px: Sequence[float]
+    version: str = "1"
     params: Mapping[str, Json] = field(default_factory=dict)
     files: tuple[Weights, ...] = ()
 
