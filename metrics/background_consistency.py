@@ -48,8 +48,11 @@ class BackgroundConsistency:
 
     The paper masks by detection and segmentation and embeds with CLIP: ``GroundedScenes``, which
     needs no ``faces``; it has one cell, so the whole frame is one part, and the deviation is 0.
-    With ``Lite0Scenes`` the numbers are not the paper's. There (FIGURES). Source: SkyReels-A2,
-    section 2.5.
+    With ``Lite0Scenes`` the numbers are not the paper's. There (frames of 16 cases of a2bench-open;
+    in brackets 16 of other pictures) the right background has 0.88-0.96, mean 0.92 (0.87), the same
+    in shuffled tiles 0.74 (0.74), another one 0.39-0.73, mean 0.51 (0.55); leaving out the person
+    gains 0.014 (0.048; at most 0.13). Of the reference's own picture a crop of two thirds has 0.88,
+    of half 0.80, of one side 0.85, its mirror image 0.90. Source: SkyReels-A2, section 2.5.
     """
 
     scenes: Extractor[Scenes]
