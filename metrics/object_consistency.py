@@ -31,10 +31,10 @@ class ObjectConsistency:
     Not applicable to a case without objects, and with ``skip`` to a video that shows none of them.
 
     The paper segments with Grounded-SAM and embeds with CLIP: ``GroundedScenes``. With
-    ``Lite0Scenes`` the numbers are not the paper's. There (frames of 32 cases, half of
-    them of pictures that a2bench-open does not use) the reference's own picture has 0.67-0.91 (mean
+    ``Lite0Scenes`` the numbers are not the paper's. There (frames of 32 cases, half of them of
+    pictures that a2bench-open does not use) the reference's own picture has 0.67-0.91 (median
     0.81), also at a twentieth of the frame's width (0.60-0.86), the object turned and of another
-    hue 0.56-0.90 (0.77). Under 0.5 it counts as not there: so do 31 of 32 frames without an object
+    hue 0.56-0.90 (0.78). Under 0.5 it counts as not there: so do 31 of 32 frames without an object
     and 14 of 32 that show another one, of which the rest has up to 0.73. Source: SkyReels-A2,
     section 2.5.
     """
