@@ -108,6 +108,94 @@ class Frozen(Collage):
 
 
 @dataclass(kw_only=True)
+class Faded(Still):
+    """The collage's first frame, which fades to black: nothing moves."""
+
+    name: ClassVar[str] = "faded"
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        for index, frame in enumerate(super().render(case, seed=seed)):
+            yield _lit(frame, 1 - index / max(1, self.frames - 1))
+
+
+@dataclass(kw_only=True)
+class Flickering(Still):
+    """The collage's first frame, its brightness drawn anew each time: nothing moves."""
+
+    name: ClassVar[str] = "flickering"
+
+    by: float = 0.25
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        random = draw(case, seed)
+        for frame in super().render(case, seed=seed):
+            yield _lit(frame, 1 + random.uniform(-self.by, self.by))
+
+
+@dataclass(kw_only=True)
+class Defocused(Still):
+    """The collage's first frame, which becomes blurred (Gaussian): nothing moves."""
+
+    name: ClassVar[str] = "defocused"
+
+    sigma_px: float = 12.0
+
+    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
+        for index, frame in enumerate(super().render(case, seed=seed)):
+            sigma_px = self.sigma_px * index / max(1, self.frames - 1)
+            yield cv2.GaussianBlur(frame, (0, 0), sigma_px) if sigma_px else frame
+
+
+@dataclass(kw_only=True)
+class Peopleless(Collage):
+    """The collage without its characters."""
+
+    name: ClassVar[str] = "peopleless"
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        return super()._cast(case, plate, random)[len(case.of("character")) :]
+
+
+@dataclass(kw_only=True)
+class Objectless(Collage):
+    """The collage without its objects."""
+
+    name: ClassVar[str] = "objectless"
+
+    def _cast(self, case: Case, plate: Bytes, random: Random) -> list[Actor]:
+        return super()._cast(case, plate, random)[: len(case.of("character"))]
+
+
+@dataclass(kw_only=True)
+class Distant(Collage):
+    """The collage with small subjects: of 832 px width, a face takes some 45, an object some 50."""
+
+    name: ClassVar[str] = "distant"
+
+    scale: float = 0.33
+
+    def _part(self, element: Element, share: float, random: Random) -> Part:
+        return super()._part(element, self.scale * share, random)
+
+
+@dataclass(kw_only=True)
+class Shuffled(Collage):
+    """The collage before a background of which the tiles, 4 by 3, have changed places."""
+
+    name: ClassVar[str] = "shuffled"
+
+    def _plate(self, case: Case) -> Bytes:
+        plate = super()._plate(case)
+        height, width = plate.shape[0] // 3, plate.shape[1] // 4
+        corners = [(height * (i // 4), width * (i % 4)) for i in range(12)]
+        shuffled = plate.copy()
+        for index, (top, left) in enumerate(corners):
+            y, x = corners[(5 * index + 7) % 12]  # none of the twelve stays in its place
+            shuffled[top : top + height, left : left + width] = plate[y : y + height, x : x + width]
+        return shuffled
+
+
+@dataclass(kw_only=True)
 class Swapped(Collage):
     """The collage of another case: wrong references.
 
@@ -257,6 +345,12 @@ class Restaged(Collage):
                 element = others[int(random.integers(len(others)))]
             elements.append(element)
         return replace(case, elements=tuple(elements))
+
+
+def _lit(frame: Frame, factor: float) -> Frame:
+    """The frame at another brightness; 0 is black."""
+    lit: Frame = cv2.convertScaleAbs(frame, alpha=factor)
+    return lit
 
 
 def _all_differ(case: Case, other: Case) -> bool:

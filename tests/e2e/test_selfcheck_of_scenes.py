@@ -40,7 +40,7 @@ THINGS = {"cup": RED, "ball": GREEN, "hat": BLUE, "star": YELLOW}
 PLACES = [((120, 190, 250), (70, 40, 70)), ((10, 120, 130), (150, 130, 200)),
           ((40, 40, 40), (200, 130, 180)), ((130, 70, 140), (60, 110, 120))]  # fmt: skip
 CENTRED = ("background_consistency", "centred beats swapped")
-ABSENT = ("object_consistency", "a person alone has at most half of it")
+ABSENT = ("object_consistency", "objectless has less than half of collage")
 PHOTOGRAPH = (
     "object_consistency",
     "a photograph of it is more like it than like one of another object",

@@ -36,10 +36,12 @@ def test_no_expectation_is_met_by_a_metric_that_gives_all_the_same(
 
 
 def test_what_a_profile_cannot_measure_is_not_expected_of_it() -> None:
-    measured = {e.metric for e in expected(lite().metrics)}
+    measured = {e.metric for e in expected(lite().metrics, "lite")}
     everything = {e.metric for e in EXPECTATIONS}
     assert everything - measured == {"aesthetic_quality", "text_similarity"}
-    assert {e.metric for e in expected(paper().metrics)} == everything
+    assert {e.metric for e in expected(paper().metrics, "paper")} == everything
+    alone = {e.text for e in EXPECTATIONS} - {e.text for e in expected(paper().metrics, "paper")}
+    assert alone == {f"{name} does not move" for name in ("faded", "flickering", "defocused")}
 
 
 def test_photographs_of_one_person_beat_those_of_two() -> None:

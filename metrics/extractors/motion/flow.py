@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from a2bench.metrics.extractors.motion.interpolation import InterpolationErrors
 from a2bench.networks.component import LoadsAnew
 from a2bench.networks.files import CheckpointWeights, Weights, hashes, lacking, licences
 from a2bench.networks.inference import inference
-from a2bench.pictures import Frame
+from a2bench.pictures import Floats, Frame, Mask
 from a2bench.types import Case, Json, Video
 
 if TYPE_CHECKING:
@@ -31,10 +31,22 @@ if TYPE_CHECKING:
 
 Flow = NDArray[np.float32]
 """Shape (height, width, 2): pixels by which each pixel of the first frame moves right and down."""
+AROUND_PX = 30
+"""The side of the neighbourhood in which a flow is held against rest."""
+BETTER = 0.7
+"""The share of what rest leaves unexplained that a flow may leave."""
+ROUNDING = 1.0
+"""Variance in levels of 0 to 255, squared, that rounding and a codec leave anyway."""
 
 
 class FlowEngine(Protocol):
-    """A way to compute flow. It remembers the last pair of frames, told by their identity."""
+    """A way to compute flow. It remembers the last pair of frames, told by their identity.
+
+    ``version`` rises when its flows change; extractors that read them take it as their own.
+    """
+
+    @property
+    def version(self) -> str: ...
 
     @property
     def params(self) -> Mapping[str, Json]:
@@ -56,7 +68,13 @@ class DisFlow(LoadsAnew):
     For a photograph of 832x480 moved by 1 to 80 px the median flow is within 0.1 px of it with each
     preset; ``medium`` errs least at edges and in small frames, and takes 35 ms a pair (``fast``:
     8 ms). The last pair, told by the identity of its frames, is remembered.
+
+    The method takes every pixel to keep its brightness, so fades, flicker and blur look like
+    motion. Hence a flow counts only where it explains the second frame better than rest does,
+    brightness and contrast aside, and is 0 elsewhere (``explained``).
     """
+
+    version: ClassVar[str] = "2"
 
     preset: Literal["ultrafast", "fast", "medium"] = "medium"
 
@@ -95,7 +113,42 @@ class DisFlow(LoadsAnew):
             )
         grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after)]
         flow: Flow = search.calc(grey[0], grey[1], None)
+        flow[~explained(grey[0], grey[1], flow)] = 0
         return flow
+
+
+def explained(before: NDArray[np.uint8], after: NDArray[np.uint8], flow: Flow) -> Mask:
+    """Where a flow between two grey frames says more of the second than rest does.
+
+    In the neighbourhood of each pixel (about 30 px a side, at half the resolution) the first frame
+    is fitted to the second by a factor and a term, once as it is and once with the second brought
+    back along the flow. What stays of the variance, ``(1 - r^2) min(var a, var b)`` plus 1 for
+    rounding, must with the flow be less than 0.7 of what it is without.
+    """
+    height, width = flow.shape[:2]
+    columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    back = cv2.remap(after, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    size = max(1, width // 2), max(1, height // 2)
+    first, rest, moved = (
+        cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for grey in (before, after, back)
+    )
+    better = _unexplained(first, moved) < BETTER * _unexplained(first, rest)
+    spread = cv2.resize(better.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(spread > 0)
+
+
+def _unexplained(one: Floats, other: Floats) -> Floats:
+    """The variance that the best factor and term between two pictures leave, around each pixel."""
+    side = (AROUND_PX // 2, AROUND_PX // 2)
+    mean_one, mean_other = cv2.blur(one, side), cv2.blur(other, side)
+    var_one = cv2.blur(one * one, side) - mean_one**2
+    var_other = cv2.blur(other * other, side) - mean_other**2
+    shared = np.maximum(cv2.blur(one * other, side) - mean_one * mean_other, 0)
+    share = shared**2 / np.maximum(var_one * var_other, 1e-6)
+    left: Floats = (1 - np.minimum(share, 1)) * np.minimum(var_one, var_other) + ROUNDING
+    return left
 
 
 @dataclass(kw_only=True)
@@ -107,6 +160,8 @@ class RaftFlow(LoadsAnew):
     The correlations of a frame of n pixels take n^2 / 771 bytes: 0.2 GB for 832x480. The last pair
     and the last frame's features, told by the identity of the frames, are remembered.
     """
+
+    version: ClassVar[str] = "1"
 
     weights: Weights = CheckpointWeights(name="raft-things")
     device: str = "cpu"
@@ -176,7 +231,7 @@ class FlowInterpolation:
     def info(self) -> ExtractorInfo:
         return ExtractorInfo(
             name="flow_interpolation",
-            version="1",
+            version=self.flow.version,
             sampling="even-odd",
             params=self.flow.params,
             weights=hashes(*self.flow.files),

@@ -62,7 +62,7 @@ class PairMotion:
         own = {"share": self.share, "exhaustive": self.exhaustive}
         return ExtractorInfo(
             name="pair_motion",
-            version="1",
+            version=self.flow.version,
             sampling=self.sampling,
             params={**own, **self.flow.params},
             weights=hashes(*self.flow.files),

@@ -40,6 +40,9 @@ class SceneFrame:
 class Scenes:
     """The sampled frames in order, and a descriptor of each background reference.
 
+    It is of the whole picture, (2 d,), or of each part of a grid, (rows, columns, 2 d); then the
+    frames have at least as many cells to a side, and are cut alike.
+
     ``whole`` names the objects' references that are photographs in which the object was looked for
     and not found: they are compared as a whole.
     """
@@ -75,6 +78,17 @@ def describe(cells: Floats, weights: Floats) -> Floats:
     mean = (cells * shares).sum(axis=(-3, -2))
     variance = (np.square(cells - mean[..., None, None, :]) * shares).sum(axis=(-3, -2))
     return np.concatenate([mean, np.sqrt(variance)], axis=-1)
+
+
+def described(cells: Floats, weights: Floats, grid: tuple[int, int]) -> tuple[Floats, Floats]:
+    """``describe`` for each part of a grid, (rows, columns, 2 d), and its mean weight."""
+    descriptors, shares = [], []
+    for band, its in zip(*(np.array_split(one, grid[0]) for one in (cells, weights)), strict=True):
+        parts = (np.array_split(one, grid[1], axis=1) for one in (band, its))
+        for part, weight in zip(*parts, strict=True):
+            descriptors.append(describe(part, weight))
+            shares.append(weight.mean())
+    return np.reshape(descriptors, (*grid, -1)), np.reshape(shares, grid)
 
 
 def cosine(one: Floats, other: Floats) -> Floats:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from a2bench.boxes import Box, Boxes
 from a2bench.pictures import Floats
 
-SIDES = (2, 3, 4, 6, 9, 13)
-"""Sides of the windows in cells; one side is at most twice the other."""
 FINE = 8
 """Points for each side of a cell on which a box is drawn."""
 
 
-def windows(cells: Floats) -> tuple[Boxes, Floats]:
-    """All windows over cells (h, w, d): their boxes in cells (n, 4), their mean features (n, d).
+class Windows(NamedTuple):
+    """Boxes in shares of a picture's sides, (n, 4), and the mean features (n, d) of each."""
+
+    boxes: Boxes
+    means: Floats
+
+
+def windows(cells: Floats, sides: Sequence[int]) -> Windows:
+    """All windows over cells (h, w, d) with such sides, one at most twice the other.
 
     Sums come from an integral image, so a large window costs what a small one does.
     """
@@ -24,8 +30,8 @@ def windows(cells: Floats) -> tuple[Boxes, Floats]:
     table = np.zeros((rows + 1, columns + 1, depth))
     table[1:, 1:] = cells.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     boxes, means = [], []
-    for height in (side for side in SIDES if side <= rows):
-        for width in (side for side in SIDES if side <= columns):
+    for height in (side for side in sides if side <= rows):
+        for width in (side for side in sides if side <= columns):
             if max(height, width) > 2 * min(height, width):
                 continue
             total = table[height:, width:] - table[:-height, width:]
@@ -33,7 +39,8 @@ def windows(cells: Floats) -> tuple[Boxes, Floats]:
             top, left = np.mgrid[: total.shape[0], : total.shape[1]]
             boxes.append(np.stack([left, top, left + width, top + height], -1).reshape(-1, 4))
             means.append((total / (height * width)).astype(np.float32).reshape(-1, depth))
-    return np.concatenate(boxes).astype(np.float64), np.concatenate(means)
+    whole = np.array([columns, rows, columns, rows], np.float64)
+    return Windows(np.concatenate(boxes) / whole, np.concatenate(means))
 
 
 def grown(box: Boxes, share: float, width: int, height: int) -> Box:

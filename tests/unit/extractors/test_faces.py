@@ -80,6 +80,17 @@ def test_a_face_of_fifty_pixels_is_found_where_it_is() -> None:
     assert face.similarities[0] > 0.5
 
 
+def test_a_whole_person_of_two_thirds_of_the_height_is_found_and_known() -> None:
+    standing = references()["p005", "fullbody"]
+    person = Image.open(standing.image).resize((184, 330), Image.Resampling.BOX)
+    frame = Image.new("RGB", (832, 480), (90, 110, 90))
+    frame.paste(person, (300, 120))
+    known = [references()[p, "portrait"] for p in ("p005", "p009")]
+    (face,) = look([np.asarray(frame)], *known).frames[0].faces
+    assert face.box[2] - face.box[0] < 42
+    assert face.similarities[0] > 0.6 > 0.5 > face.similarities[1]
+
+
 def test_several_photographs_of_one_person_are_one_character_and_the_best_counts() -> None:
     portrait, selfie = (references()["p007", view] for view in ("portrait", "selfie"))
     frame = photograph("p007", "selfie")

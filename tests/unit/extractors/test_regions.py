@@ -4,21 +4,25 @@ import numpy as np
 import pytest
 
 from a2bench.boxes import apart
+from a2bench.metrics.extractors.scenes.lite0 import SIDES
 from a2bench.metrics.extractors.scenes.regions import grown, uncovered, windows
 
 
 def test_windows_hold_the_mean_of_their_cells() -> None:
     cells = np.random.default_rng(0).normal(size=(7, 10, 3)).astype(np.float32)
-    boxes, means = windows(cells)
+    shares, means = windows(cells, SIDES)
+    boxes = shares * (10, 7, 10, 7)
+    assert boxes == pytest.approx(boxes.round())
     assert len(boxes) == len(means) > 100
-    for (left, top, right, bottom), mean in zip(boxes.astype(int), means, strict=True):
+    for (left, top, right, bottom), mean in zip(boxes.round().astype(int), means, strict=True):
         inside = cells[top:bottom, left:right]
         assert inside.shape == (bottom - top, right - left, 3)
         assert mean == pytest.approx(inside.mean(axis=(0, 1)), abs=1e-5)
 
 
 def test_windows_are_distinct_and_at_most_twice_as_long_as_wide() -> None:
-    boxes, _ = windows(np.zeros((15, 26, 1), np.float32))
+    shares, _ = windows(np.zeros((15, 26, 1), np.float32), SIDES)
+    boxes = (shares * (26, 15, 26, 15)).round().astype(int)
     sides = boxes[:, 2:] - boxes[:, :2]
     assert len(np.unique(boxes, axis=0)) == len(boxes)
     assert (sides.max(axis=1) <= 2 * sides.min(axis=1)).all()
@@ -26,7 +30,7 @@ def test_windows_are_distinct_and_at_most_twice_as_long_as_wide() -> None:
 
 
 def test_the_smallest_grid_has_a_window() -> None:
-    assert windows(np.zeros((2, 2, 1), np.float32))[0].tolist() == [[0, 0, 2, 2]]
+    assert windows(np.zeros((2, 2, 1), np.float32), SIDES).boxes.tolist() == [[0, 0, 1, 1]]
 
 
 def test_the_best_boxes_show_different_places() -> None:

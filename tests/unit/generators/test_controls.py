@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import cv2
@@ -27,18 +27,9 @@ pytestmark = pytest.mark.slow
 
 SIZE = {"width": 96, "height": 64, "frames": 9}
 NAMES = [
-    "still",
-    "swapped",
-    "noise",
-    "restaged",
-    "blurred",
-    "compressed",
-    "stuttered",
-    "frozen",
-    "cut",
-    "alone",
-    "mistaken",
-    "centred",
+    *("still", "swapped", "noise", "restaged", "blurred", "compressed", "stuttered"),
+    *("faded", "flickering", "defocused", "peopleless", "objectless", "distant", "shuffled"),
+    *("frozen", "cut", "alone", "mistaken", "centred"),
 ]
 
 
@@ -144,6 +135,61 @@ def test_still_holds_the_first_frame(suite: Suite) -> None:
     frames = clip(control("still", suite), suite.cases[0])
     first = clip(Collage(**SIZE), suite.cases[0])[0]
     assert all(same(f, first) for f in frames)
+
+
+def test_faded_flickering_and_defocused_change_the_first_frame_and_move_nothing(
+    suite: Suite,
+) -> None:
+    first = clip(Collage(**SIZE), suite.cases[0])[0]
+    faded = clip(control("faded", suite), suite.cases[0])
+    assert [round(f.mean() / first.mean(), 2) for f in faded[::4]] == [1, 0.5, 0]
+    flickering = clip(control("flickering", suite), suite.cases[0])
+    levels = [f.mean() / first.mean() for f in flickering]
+    assert max(levels) > 1.05 and min(levels) < 0.95
+    defocused = clip(control("defocused", suite), suite.cases[0])
+    assert same(defocused[0], first)
+    assert same(defocused[-1], cv2.GaussianBlur(first, (0, 0), 12))
+
+
+def test_peopleless_and_objectless_leave_out_just_that(suite: Suite) -> None:
+    case = suite.cases[0]
+    plate = Collage(**SIZE)._plate(case)
+
+    def cast(generator: Collage) -> list[tuple[float, float]]:
+        actors = generator._cast(case, plate, np.random.default_rng(0))
+        return [(actor.x_px, actor.y_px) for actor in actors]
+
+    person, thing = cast(Collage(**SIZE))
+    assert cast(control("peopleless", suite)) == [thing]
+    assert cast(control("objectless", suite)) == [person]
+    frames = [clip(control(n, suite), case)[4] for n in ("collage", "peopleless", "objectless")]
+    assert not any(same(a, b) for a, b in combinations(frames, 2))
+
+
+def test_distant_shows_the_subjects_a_third_as_large() -> None:
+    case = load_suite("a2bench-open:mini").cases[0]
+    size = {"width": 416, "height": 240, "frames": 1}
+    random = np.random.default_rng(0)
+    for element in (*case.of("character"), *case.of("object")):
+        near = Collage(**size)._part(element, 0.5, random)
+        far = controls.Distant(**size)._part(element, 0.5, random)
+        assert far.height_px == pytest.approx(near.height_px / 3, rel=0.15)  # drawn within 5 %
+        assert far.width_px / far.height_px == pytest.approx(near.width_px / near.height_px)
+
+
+def test_shuffled_has_the_same_pixels_elsewhere(suite: Suite) -> None:
+    case = suite.cases[0]
+    photograph = load_suite("a2bench-open:mini").cases[1]
+    for shown in (case, photograph):
+        plate = Collage(**SIZE)._plate(shown)
+        shuffled = controls.Shuffled(**SIZE)._plate(shown)
+        height, width = plate.shape[0] // 3 * 3, plate.shape[1] // 4 * 4
+        inside = np.s_[:height, :width]
+        assert sorted(shuffled[inside].ravel()) == sorted(plate[inside].ravel())
+    apart = shuffled[inside].reshape(3, height // 3, 4, width // 4, 3) != plate[inside].reshape(
+        3, height // 3, 4, width // 4, 3
+    )
+    assert apart.any(axis=(1, 3, 4)).all()
 
 
 def test_noise_stays_noise_in_the_file(tmp_path: Path, suite: Suite) -> None:

@@ -13,9 +13,9 @@ from a2bench.faces.dlib_faces import DlibFaces
 from a2bench.features import FeatureBank
 from a2bench.generators.collage import Collage
 from a2bench.generators.controls import Noise
-from a2bench.metrics.background_consistency import BackgroundConsistency, body
+from a2bench.metrics.background_consistency import BackgroundConsistency, body, likeness
 from a2bench.metrics.extractors.faces import Face, FaceExtractor, FaceFrame, Faces
-from a2bench.metrics.extractors.scenes.base import SceneFrame, Scenes, describe
+from a2bench.metrics.extractors.scenes.base import SceneFrame, Scenes, describe, described
 from a2bench.metrics.extractors.scenes.lite0 import Lite0Scenes
 from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Measurement, Suite
@@ -27,6 +27,7 @@ Cells = NDArray[np.float32]
 FULL = np.ones((4, 4), np.float32)
 RANDOM = np.random.default_rng(0)
 SCENE: Cells = RANDOM.normal(size=(4, 4, 8)).astype(np.float32)
+WIDE: Cells = RANDOM.normal(size=(6, 9, 8)).astype(np.float32)
 STRANGE: Cells = RANDOM.normal(size=(4, 4, 8)).astype(np.float32)
 LITE = Lite0Scenes(sampling="linspace-2")
 DLIB = FaceExtractor(finder=DlibFaces(), sampling="linspace-2")
@@ -68,9 +69,44 @@ def test_the_same_scene_has_one_and_the_value_is_the_mean(tmp_path: Path) -> Non
     assert got.value == pytest.approx((same + other) / 2, abs=1e-4)
 
 
-def test_where_things_are_does_not_matter(tmp_path: Path) -> None:
+def parts(cells: Cells) -> Scenes:
+    """A frame of these cells, and SCENE as the reference, in ninths."""
+    ninths = described(WIDE, np.ones((6, 9), np.float32), (3, 3))[0]
+    frame = SceneFrame(
+        index=0, size=(900, 600), objects=(), cells=cells, visible=np.ones((6, 9), np.float32)
+    )
+    return Scenes(frames=(frame,), backgrounds=(ninths,))
+
+
+def test_where_things_are_within_a_part_does_not_matter(tmp_path: Path) -> None:
     moved = np.roll(SCENE, (1, 2), axis=(0, 1))
     assert score(tmp_path, scenes((moved, FULL))).value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("by", "same"), [((0, 0), 9), ((2, 0), 6), ((0, 3), 6), ((0, -3), 6)])
+def test_a_camera_may_pan_by_a_ninth(tmp_path: Path, by: tuple[int, int], same: int) -> None:
+    """What has moved by one part, up, down or aside, is found again; what came in new is not."""
+    panned = np.roll(WIDE, by, axis=(0, 1))
+    value = score(tmp_path, parts(panned)).value
+    least = score(tmp_path, parts(RANDOM.normal(size=WIDE.shape).astype(np.float32))).value
+    assert (same + (9 - same) * 0.9 * least) / 9 <= value <= 1 + 1e-6
+
+
+def test_parts_that_changed_places_are_not_the_scene(tmp_path: Path) -> None:
+    shuffled = np.roll(WIDE.reshape(3, 2, 3, 3, 8), (1, 1), axis=(0, 2)).reshape(WIDE.shape)
+    assert score(tmp_path, parts(WIDE)).value == pytest.approx(1)
+    assert score(tmp_path, parts(shuffled)).value < 0.9
+
+
+def test_a_part_of_which_less_than_a_quarter_is_visible_does_not_count() -> None:
+    ninths = described(WIDE, np.ones((6, 9), np.float32), (3, 3))[0]
+    visible = np.ones((6, 9), np.float32)
+    changed = WIDE.copy()
+    changed[:2, :3] = STRANGE[0, 0]
+    assert likeness(changed, visible, ninths) < 0.95
+    visible[:2, :3] = 0.2
+    assert likeness(changed, visible, ninths) == pytest.approx(1)
+    assert likeness(changed, np.full_like(visible, 0.2), ninths) < 0.95  # all count, if little
 
 
 def test_what_an_object_covers_does_not_count(tmp_path: Path) -> None:
@@ -89,13 +125,13 @@ def test_what_a_person_covers_does_not_count(tmp_path: Path) -> None:
     left_half = SCENE.copy()
     left_half[:, 2:] = SCENE[:, :2]
     given = scenes((with_person, FULL), references=(left_half,))
-    beside = (270.0, 20.0, 340.0, 60.0)  # its body is the right half of the frame, to the bottom
+    beside = (280.0, 20.0, 330.0, 60.0)  # its body is the right half of the frame, to the bottom
     assert score(tmp_path, given).value < 0.99
     assert score(tmp_path, given, faces(beside)).value == pytest.approx(1)
 
 
-def test_a_body_is_three_faces_wide_and_ten_faces_long() -> None:
-    assert body((100, 50, 140, 90)) == (60, 18, 180, 450)
+def test_a_body_is_four_faces_wide_and_eleven_long() -> None:
+    assert body((100, 50, 140, 90)) == (40, 10, 200, 450)
 
 
 def test_the_best_of_several_backgrounds_counts(tmp_path: Path) -> None:
@@ -108,8 +144,12 @@ def test_a_frame_that_shows_no_background_does_not_count(tmp_path: Path) -> None
     got = score(tmp_path, scenes((STRANGE, hidden), (SCENE, FULL)))
     assert got.value == pytest.approx(1)
     assert got.detail["similarities"] == [None, pytest.approx(1)]
-    with pytest.raises(NotApplicable, match="cover the background in every sampled frame"):
-        score(tmp_path, scenes((SCENE, hidden)))
+
+
+def test_a_video_that_shows_no_background_has_zero(tmp_path: Path) -> None:
+    got = score(tmp_path, scenes((SCENE, np.zeros_like(FULL)), (SCENE, np.zeros_like(FULL))))
+    assert got.value == 0
+    assert got.detail == {"visible": 0, "frames": [0, 1], "similarities": [None, None]}
 
 
 def test_a_case_without_a_background_is_not_applicable(tmp_path: Path) -> None:

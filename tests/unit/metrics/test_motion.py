@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from a2bench.metrics.extractors.motion.flow import (
     DisFlow,
     Flow,
     FlowInterpolation,
+    RaftFlow,
+    explained,
     halfway,
 )
 from a2bench.metrics.extractors.motion.pairs import Motion, PairMotion, top_mean
@@ -90,6 +92,7 @@ class Planned:
     """A flow engine that gives each pair its planned magnitude, told by the first pixel."""
 
     magnitudes_px: Sequence[float]
+    version: str = "1"
     params: Mapping[str, Json] = field(default_factory=dict)
     files: tuple[Weights, ...] = ()
 
@@ -302,6 +305,49 @@ def test_still_and_slow_videos_are_not_dynamic(
     assert min(measured.detail["magnitudes_px"]) >= 1.9 * step_px
 
 
+def faded(frame: Frame) -> list[Frame]:
+    return [cv2.convertScaleAbs(frame, alpha=1 - index / 8) for index in range(9)]
+
+
+def flickering(frame: Frame) -> list[Frame]:
+    return [cv2.convertScaleAbs(frame, alpha=1 + 0.3 * (-1) ** (i // 2)) for i in range(9)]
+
+
+def defocused(frame: Frame) -> list[Frame]:
+    return [frame, *(cv2.GaussianBlur(frame, (0, 0), 0.75 * index) for index in range(1, 9))]
+
+
+@pytest.mark.parametrize("change", [faded, flickering, defocused])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_becomes_dark_bright_or_blurred_does_not_move(
+    tmp_path: Path, seed: int, change: Callable[[Frame], list[Frame]]
+) -> None:
+    metric = DynamicDegree(motion=PairMotion(flow=DisFlow(), exhaustive=True))
+    measured = measure(metric, change(view(scene(seed), 0)), tmp_path)
+    assert measured.value == 0
+    assert max(measured.detail["magnitudes_px"]) < 1
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.2])
+def test_what_moves_while_its_brightness_changes_still_moves(factor: float) -> None:
+    picture = cv2.convertScaleAbs(scene(0), alpha=0.7)
+    after = cv2.convertScaleAbs(view(picture, 6, 0), alpha=factor)
+    flow = DisFlow().between(view(picture, 0), after)
+    assert top_mean(flow, 0.05) > 5
+
+
+def test_a_flow_counts_where_it_explains_more_than_rest() -> None:
+    picture = scene(0)
+    before, after = (cv2.cvtColor(view(picture, x), cv2.COLOR_RGB2GRAY) for x in (0, 5))
+    right, none = np.zeros((120, 160, 2), np.float32), np.zeros((120, 160, 2), np.float32)
+    right[..., 0] = 5
+    inside = np.s_[20:-20, 20:-20]
+    assert explained(before, after, right)[inside].all()
+    assert not explained(before, after, none).any()
+    assert not explained(before, before, right).any()
+    assert not explained(before, cv2.convertScaleAbs(before, alpha=0.5, beta=30), right).any()
+
+
 @pytest.mark.parametrize(
     ("metrics", "flows"),
     [(("smoothness",), 4), (("degree",), 4), (("smoothness", "degree"), 4)],
@@ -354,6 +400,8 @@ def test_what_decides_the_value_is_recorded() -> None:
         "preset": "medium",
     }
     assert FlowInterpolation(flow=medium).info != FlowInterpolation(flow=fast).info
+    assert {PairMotion(flow=medium).info.version, medium.version} == {"2"}
+    assert RaftFlow().version == "1"  # VBench's flow, as it was
 
 
 @pytest.mark.parametrize("size", [(15, 64), (64, 15), (1, 1)])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from a2bench.errors import NotApplicable
 from a2bench.generators.collage import Collage
-from a2bench.generators.controls import Noise, Restaged
+from a2bench.generators.controls import Noise, Objectless, Restaged
 from a2bench.metrics.extractors.scenes.base import Region, SceneFrame, Scenes
 from a2bench.metrics.extractors.scenes.lite0 import Lite0Scenes
 from a2bench.metrics.object_consistency import ObjectConsistency
@@ -25,6 +25,8 @@ from tests.helpers.makers import make_case, make_element
 pytestmark = pytest.mark.slow
 
 LITE = Lite0Scenes()
+NEAREST = Lite0Scenes(threshold=-1.0)
+"""Finds what is most like the object, however little that is."""
 Rows = list[list[float | None]]
 
 
@@ -33,8 +35,8 @@ def mini() -> Suite:
     return load_suite("a2bench-open:mini")
 
 
-def look(frames: list[Frame], *references: Element) -> Scenes:
-    consumer = LITE.start(Case(id="c", prompt="p", elements=references), NO_VIDEO)
+def look(frames: list[Frame], *references: Element, by: Lite0Scenes = NEAREST) -> Scenes:
+    consumer = by.start(Case(id="c", prompt="p", elements=references), NO_VIDEO)
     for index, frame in enumerate(frames):
         consumer.push(index, frame)
     return consumer.finish()
@@ -115,6 +117,42 @@ def test_the_object_is_found_where_it_is() -> None:
     assert (left + right) / 2 == pytest.approx(580, abs=50)
     assert (top + bottom) / 2 == pytest.approx(280, abs=50)
     assert region.similarity > 0.7
+
+
+def small(element: Element, side_px: int, place: tuple[int, int]) -> Frame:
+    """The background of a case with an object on it."""
+    frame = Image.open(mini().cases[1].of("background")[0].image).convert("RGB")
+    picture = Image.open(element.image).convert("RGBA").resize((side_px, side_px))
+    frame.paste(picture, place, picture)
+    return np.asarray(frame.resize((832, 480)))
+
+
+@pytest.mark.parametrize("place", [(40, 300), (430, 215), (777, 60)])
+def test_an_object_of_a_twentieth_of_the_width_is_found_and_a_wrong_large_one_is_less_like(
+    place: tuple[int, int],
+) -> None:
+    (bear,) = mini().cases[4].of("object")
+    (region,) = look([small(bear, 44, place)], bear, by=LITE).frames[0].objects
+    assert region is not None
+    left, top, right, bottom = region.box
+    assert (left + right) / 2 == pytest.approx(place[0] + 22, abs=25)
+    assert (top + bottom) / 2 == pytest.approx(place[1] + 22, abs=25)
+    (wrong,) = mini().cases[1].of("object")
+    (other,) = look([small(wrong, 200, (300, 200))], bear).frames[0].objects
+    assert other is not None
+    assert region.similarity > other.similarity + 0.05
+
+
+def test_an_object_that_is_not_there_is_not_found_and_covers_nothing() -> None:
+    case = mini().cases[4]
+    found = 0
+    for other in mini().cases:
+        (seen,) = look([frame_of(Objectless(), other)], *case.of("object"), by=LITE).frames
+        assert (seen.visible.min() == 1) == (seen.objects == (None,))
+        found += seen.objects != (None,)
+        (right,) = look([frame_of(Collage(), other)], *other.of("object"), by=LITE).frames
+        assert right.objects != (None,)
+    assert found <= 1  # a heap of leaves has .504 of a teddy bear
 
 
 def test_several_pictures_of_one_object_are_one_object_and_the_best_counts() -> None:
