@@ -100,6 +100,6 @@ def test_noise_is_lowest_where_nothing_wrong_is_lower_than_it() -> None:
 
 
 def test_what_a_detector_finds_of_an_absent_object_is_little() -> None:
-    (absent,) = (e for e in EXPECTATIONS if "at most half" in e.text)
-    told = [{"centred": centred, "collage": 0.8} for centred in (0.0, 0.4, 0.6)]
+    (absent,) = (e for e in EXPECTATIONS if "less than half" in e.text)
+    told = [{"objectless": found, "collage": 0.8} for found in (0.0, 0.39, 0.4)]
     assert [absent.holds(values) for values in told] == [True, True, False]
