@@ -67,7 +67,8 @@ class DetectedFaces(FaceFinder):
     def similarity(self, one: Embedding, other: Embedding) -> float:
         return float(np.clip(one @ other, -1, 1))
 
-    def find(self, image: Frame, *, embed: bool) -> list[Found]:
+    def find(self, image: Frame, *, embed: bool, least: int = 1) -> list[Found]:
+        del least  # one look finds small faces, too
         return self._found(image, self.detector.detect(image)[: self.most_faces], embed=embed)
 
     def find_in_reference(self, image: Frame) -> list[Found]:

@@ -44,15 +44,16 @@ class DlibFaces(FaceFinder):
     Similarity ``2 ** -((d / 0.6) ** 2)`` for the Euclidean distance d of two embeddings: 1 for the
     same image, 0.5 at dlib's same-person threshold, above 0 always.
 
-    Images are brought to about ``pixels`` pixels, at most to three times their sides: the
-    detector's smallest face, some 75 px, is about 33 px in a frame of 832x480, that of a whole
-    person of two thirds of the frame's height. At most ``most_faces`` a frame, the surest, are
-    embedded.
+    Images are brought to about ``pixels`` pixels, and where fewer faces are found than are looked
+    for, to ``more_pixels``, at most to three times their sides: the detector's smallest face, some
+    75 px, is about 50 px and then 33 px in a frame of 832x480, that of a whole person of two thirds
+    of the frame's height. At most ``most_faces`` a frame, the surest, are embedded.
 
     The 68-point landmarks of the same package are not used: their data is non-commercial.
     """
 
-    pixels: int = 2_000_000
+    pixels: int = 1_000_000
+    more_pixels: int = 2_000_000
     most_faces: int = 8
 
     name = "dlib_faces"
@@ -60,7 +61,11 @@ class DlibFaces(FaceFinder):
 
     @property
     def params(self) -> Mapping[str, Json]:
-        return {"pixels": self.pixels, "most_faces": self.most_faces}
+        return {
+            "pixels": self.pixels,
+            "more_pixels": self.more_pixels,
+            "most_faces": self.most_faces,
+        }
 
     @property
     def files(self) -> tuple[Weights, ...]:
@@ -73,9 +78,16 @@ class DlibFaces(FaceFinder):
     def similarity(self, one: Embedding, other: Embedding) -> float:
         return similarity(one, other)
 
-    def find(self, image: Frame, *, embed: bool) -> list[Found]:
+    def find(self, image: Frame, *, embed: bool, least: int = 1) -> list[Found]:
+        found = self._find(image, self.pixels, embed=embed)
+        if len(found) >= least:
+            return found
+        return max(found, self._find(image, self.more_pixels, embed=embed), key=len)
+
+    def _find(self, image: Frame, pixels: int, *, embed: bool) -> list[Found]:
+        """The faces of an image of about so many pixels."""
         height, width = image.shape[:2]
-        scale = min(MAX_ENLARGEMENT, (self.pixels / (width * height)) ** 0.5)
+        scale = min(MAX_ENLARGEMENT, (pixels / (width * height)) ** 0.5)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         image = resized(image, size)
         rectangles, scores, _ = self._models.detector.run(image, 0, 0.0)

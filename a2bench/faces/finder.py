@@ -46,8 +46,11 @@ class FaceFinder(LoadsAnew, ABC):
         return lacking(*self.files)
 
     @abstractmethod
-    def find(self, image: Frame, *, embed: bool) -> list[Found]:
-        """The faces of an image, the surest first."""
+    def find(self, image: Frame, *, embed: bool, least: int = 1) -> list[Found]:
+        """The faces of an image, the surest first.
+
+        A finder may look again, closer, where it finds fewer than ``least``.
+        """
 
     @property
     @abstractmethod

@@ -103,7 +103,8 @@ class FaceConsumer:
         self._frames: list[FaceFrame] = []
 
     def push(self, index: int, frame: Frame) -> None:
-        found = self._extractor.finder.find(frame, embed=any(self._characters))
+        people = max(1, len(self._characters))
+        found = self._extractor.finder.find(frame, embed=any(self._characters), least=people)
         faces = [
             Face(box=f.box, score=f.score, similarities=self._similarities(f.embedding))
             for f in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -99,11 +99,12 @@ class Lite0Scenes(LoadsAnew):
 
     A frame is brought to about ``pixels`` pixels and passed through the network. Windows over its
     features, of many sizes, are compared with the reference's mean features; the best
-    ``candidates`` that show different places are looked at closely, and as many more of the
-    smallest windows over the frame at about ``fine_pixels`` pixels (2 cells of 32 px are 41 px of a
-    frame of 832x480). These are cut out of the frame, brought to 160x160 and passed through the
-    network in their turn, as the reference was: cropped to the object (by its transparency or its
-    plain page; else the whole picture) with a margin of a quarter, on white.
+    ``candidates`` that show different places are looked at closely, and unless one of them is like
+    the reference by ``sure`` or more, as many more of the smallest windows over the frame at about
+    ``fine_pixels`` pixels (2 cells of 32 px are 41 px of a frame of 832x480). Looked at closely
+    they are cut out of the frame, brought to 160x160 and passed through the network in their turn,
+    as the reference was: cropped to the object (by its transparency or its plain page; else the
+    whole picture) with a margin of a quarter, on white.
     Features of crop and reference are pooled over the cells that the object fills in the reference
     (``describe``). Similarity: the greatest cosine over candidates, over the reference as it is
     and turned by 30 degrees to each side, and over several pictures of one object.
@@ -123,6 +124,7 @@ class Lite0Scenes(LoadsAnew):
     fine_pixels: int = 1_000_000
     candidates: int = 4
     threshold: float = 0.5
+    sure: float = 0.75
     network: Lite0 = field(default_factory=Lite0)
 
     @property
@@ -136,6 +138,7 @@ class Lite0Scenes(LoadsAnew):
                 "fine_pixels": self.fine_pixels,
                 "candidates": self.candidates,
                 "threshold": self.threshold,
+                "sure": self.sure,
             },
             weights=self.network.weights,
         )
@@ -166,24 +169,29 @@ class Lite0Scenes(LoadsAnew):
         cells: Floats = self.network.dense([whole])[0]
         return cells
 
-    def look(self, frame: Frame, cells: Floats) -> tuple[Windows, ...]:
-        """Where objects may be: windows over a frame's cells, and small ones over it enlarged."""
-        return windows(cells, SIDES), windows(self.cells(frame, self.fine_pixels), FINE_SIDES)
+    def find(self, frame: Frame, looks: Iterable[Windows], views: Sequence[View]) -> Region | None:
+        """The region of a frame that is most like one of the views, if it is like it enough.
 
-    def find(self, frame: Frame, seen: Iterable[Windows], views: Sequence[View]) -> Region | None:
-        """The region of a frame that is most like one of the views, if it is like it enough."""
+        ``looks`` are what may show it, coarse ones first; no further one is taken than is needed.
+        """
+        best: Region | None = None
+        for found in looks:
+            here = self._closely(frame, found, views)
+            if best is None or here.similarity > best.similarity:
+                best = here
+            if best.similarity >= self.sure:
+                break
+        return best if best and best.similarity >= self.threshold else None
+
+    def _closely(self, frame: Frame, found: Windows, views: Sequence[View]) -> Region:
+        """The best of the likely windows, each cut out and passed through the network."""
         height, width = frame.shape[:2]
         whole = np.array([width, height, width, height])
-        places = [
-            grown(found.boxes[i] * whole, MARGIN, width, height)
-            for found in seen
-            for i in self._likely(found, views)
-        ]
+        chosen = self._likely(found, views)
+        places = [grown(found.boxes[i] * whole, MARGIN, width, height) for i in chosen]
         crops = self.network.dense([resized(frame, (CROP_PX, CROP_PX), box) for box in places])
         alike = np.max([cosine(describe(crops, v.weights), v.descriptor) for v in views], axis=0)
         best = int(alike.argmax())
-        if alike[best] < self.threshold:
-            return None
         return Region(box=places[best], similarity=float(alike[best]))
 
     def _likely(self, found: Windows, views: Sequence[View]) -> list[int]:
@@ -204,6 +212,27 @@ class Lite0Scenes(LoadsAnew):
         return described(cells, np.ones(cells.shape[:2], np.float32), (PARTS, PARTS))[0]
 
 
+@dataclass(frozen=True)
+class Looks:
+    """Where objects may be in a frame: windows over its cells, then small ones over it enlarged."""
+
+    extractor: Lite0Scenes
+    frame: Frame
+    cells: Floats
+
+    def __iter__(self) -> Iterator[Windows]:
+        yield self.coarse
+        yield self.fine
+
+    @cached_property
+    def coarse(self) -> Windows:
+        return windows(self.cells, SIDES)
+
+    @cached_property
+    def fine(self) -> Windows:
+        return windows(self.extractor.cells(self.frame, self.extractor.fine_pixels), FINE_SIDES)
+
+
 class Lite0Consumer:
     """Finds the objects of one case in each frame."""
 
@@ -218,8 +247,8 @@ class Lite0Consumer:
 
     def push(self, index: int, frame: Frame) -> None:
         cells = self._extractor.cells(frame)
-        seen = self._extractor.look(frame, cells) if self._objects else ()
-        objects = tuple(self._extractor.find(frame, seen, views) for views in self._objects)
+        looks = Looks(self._extractor, frame, cells)
+        objects = tuple(self._extractor.find(frame, looks, views) for views in self._objects)
         size = frame.shape[1], frame.shape[0]
         rows, columns, _ = cells.shape
         self._frames.append(

@@ -130,7 +130,7 @@ class Counting(DlibFaces):
 
     seen: tuple[list[tuple[int, ...]], ...] = ([],)
 
-    def find(self, image: Frame, *, embed: bool) -> list[Found]:
+    def find(self, image: Frame, *, embed: bool, least: int = 1) -> list[Found]:
         assert not embed
         self.seen[0].append(image.shape)
         return super().find(image, embed=embed)
