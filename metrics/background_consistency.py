@@ -22,8 +22,11 @@ LEAST_VISIBLE = 0.05
 """The share of a frame that must be visible for it to be compared."""
 LEAST_OF_PART = 0.25
 """The share of a part that must be visible for it to count, where one part has as much."""
-BODY = (-2.0, -1.0, 2.0, 10.0)
-"""A person's box about the middle of the face box's upper edge, in widths and heights of it."""
+BODY_ABOVE, BODY_BELOW = 1.0, 10.0
+"""Where a person begins and ends about the face box's upper edge, in heights of it."""
+BODY_WIDTHS = (4.0, 3.0, 2.0)
+"""How wide a person is, in widths of the face box: the first that leaves ``LEFT`` of the frame."""
+LEFT = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +43,9 @@ class BackgroundConsistency:
     a frame of which less than 5 % is visible, which does not count.
 
     ``faces`` says where people are: each face makes a body of 4 face widths and 11 face heights
-    around and below it. A person whose face is not seen stays in. Leave it out for scenes in which
-    people are already covered. It must sample as ``scenes`` does.
+    around and below it, or of 3 or 2 widths in a close-up of which less than a fifth would stay. A
+    person whose face is not seen stays in. Leave it out for scenes in which people are already
+    covered. It must sample as ``scenes`` does.
 
     0 when the subjects cover every sampled frame: nothing of the background is shown. Not
     applicable to a case without a background.
@@ -87,11 +91,11 @@ class BackgroundConsistency:
         if not case.of("background"):
             raise NotApplicable("the case has no background")
         scenes = features[self.scenes]
-        people = self._people(features)
+        faces = self._faces(features)
         similarities: list[float | None] = []
         shares: list[float] = []
         for frame in scenes.frames:
-            visible = _visible(frame, people.get(frame.index, []))
+            visible = _visible(frame, faces.get(frame.index, []))
             if visible.mean() < LEAST_VISIBLE:
                 similarities.append(None)
                 continue
@@ -108,24 +112,19 @@ class BackgroundConsistency:
             },
         )
 
-    def _people(self, features: FeatureBank) -> dict[int, list[Box]]:
-        """The boxes of people, by frame."""
+    def _faces(self, features: FeatureBank) -> dict[int, list[Box]]:
+        """The boxes of faces, by frame."""
         if self.faces is None:
             return {}
         frames = features[self.faces].frames
-        return {frame.index: [body(face.box) for face in frame.faces] for frame in frames}
+        return {frame.index: [face.box for face in frame.faces] for frame in frames}
 
 
-def body(face: Box) -> Box:
-    """The box of the person below a face."""
+def body(face: Box, widths: float) -> Box:
+    """The box of the person of a face, so many times as wide."""
     left, top, right, bottom = face
-    width, height, middle = right - left, bottom - top, (left + right) / 2
-    return (
-        middle + BODY[0] * width,
-        top + BODY[1] * height,
-        middle + BODY[2] * width,
-        top + BODY[3] * height,
-    )
+    half, height, middle = (right - left) * widths / 2, bottom - top, (left + right) / 2
+    return middle - half, top - BODY_ABOVE * height, middle + half, top + BODY_BELOW * height
 
 
 def likeness(cells: Floats, visible: Floats, reference: Floats) -> float:
@@ -140,6 +139,11 @@ def likeness(cells: Floats, visible: Floats, reference: Floats) -> float:
     return float(np.average(best, weights=counted.ravel()))
 
 
-def _visible(frame: SceneFrame, people: list[Box]) -> Floats:
+def _visible(frame: SceneFrame, faces: list[Box]) -> Floats:
+    """How much of each cell shows the background: no object and no person."""
     rows, columns = frame.visible.shape
-    return frame.visible * uncovered((rows, columns), frame.size, people)
+    for widths in BODY_WIDTHS:
+        free = uncovered((rows, columns), frame.size, [body(face, widths) for face in faces])
+        if free.mean() >= LEFT:
+            break
+    return frame.visible * free

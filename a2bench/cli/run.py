@@ -129,6 +129,7 @@ def selfcheck(
     store: StoreOption = DEFAULT_STORE / "selfcheck",
     profile: ProfileOption = "lite",
     suite: Annotated[str, typer.Option(help="Cases to check on.")] = f"{SUITE}:mini",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     device: DeviceOption = "cpu",
     workers: WorkersOption = 0,
 ) -> None:
@@ -139,10 +140,10 @@ def selfcheck(
     from a2bench.runs.store import RunStore
     from a2bench.selfcheck import identity_auc, photographs, requests
     from a2bench.selfcheck import selfcheck as check
-    from a2bench.suites.suite import load_suite
+    from a2bench.suites.suite import load_suite, select
 
     console = terminal()
-    cases, measures = load_suite(suite), build_profile(profile, device)
+    cases, measures = select(load_suite(suite), limit=limit), build_profile(profile, device)
     asked = requests(cases, measures.metrics, profile)
     where = executor(workers or most_workers(measures, device))
     with Watcher(console) as watch:

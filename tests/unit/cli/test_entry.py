@@ -222,7 +222,9 @@ def test_leaderboard_scores_the_published_table_and_a_store(
     shown = capsys.readouterr().out
     assert "inferred from Table 1" in shown and "id_consistency" in shown
     assert main([*command[:-1], str(tmp_path / "x.md")]) == 0
-    assert "| 0.826 | 1 |" in (tmp_path / "x.md").read_text()
+    text = (tmp_path / "x.md").read_text()
+    assert "| 0.826 | – | 1 |" in text  # a printed table has no values of cases, and no interval
+    assert "ranked by their scores alone" in text
     assert main([*command[:-3], "mean", "--out", str(out)]) == 1
 
 

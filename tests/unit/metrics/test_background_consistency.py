@@ -130,8 +130,21 @@ def test_what_a_person_covers_does_not_count(tmp_path: Path) -> None:
     assert score(tmp_path, given, faces(beside)).value == pytest.approx(1)
 
 
-def test_a_body_is_four_faces_wide_and_eleven_long() -> None:
-    assert body((100, 50, 140, 90)) == (40, 10, 200, 450)
+def test_a_body_is_so_many_faces_wide_and_eleven_long() -> None:
+    assert body((100, 50, 140, 90), 4.0) == (40, 10, 200, 450)
+    assert body((100, 50, 140, 90), 2.0) == (80, 10, 160, 450)
+
+
+@pytest.mark.parametrize(("face_px", "visible"), [(60, 0.4), (90, 0.325), (110, 0.45)])
+def test_a_close_up_leaves_what_is_beside_a_narrower_body(
+    tmp_path: Path, face_px: float, visible: float
+) -> None:
+    """Of a frame of 400 px: 4 faces, 3 and 2 wide; each leaves a fifth where wider ones do not."""
+    face = (200 - face_px / 2, 0.0, 200 + face_px / 2, 60.0)
+    plain = np.broadcast_to(SCENE[0, 0], SCENE.shape)
+    got = score(tmp_path, scenes((plain, FULL), references=(plain,)), faces(face))
+    assert got.value == pytest.approx(1)
+    assert got.detail["visible"] == pytest.approx(visible, abs=0.04)  # cells are drawn in eighths
 
 
 def test_the_best_of_several_backgrounds_counts(tmp_path: Path) -> None:

@@ -136,14 +136,25 @@ def test_a_value_outside_the_metric_s_own_bounds_is_a_failed_score(tmp_path: Pat
     assert str(row.cell("level")) == "– (2 failed)"
 
 
-@pytest.mark.parametrize("value", [1.0000000000000002, -1e-17, 1.0, 0.0])
-def test_what_a_float_rounds_is_kept_as_it_is(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        (1.0000000000000002, 1.0000000000000002, 1.0000000000000002),
+        (-1e-17, -1e-17, -1e-17),
+        (1.0, 0.342380, 1.0),  # two of two: Wilson's interval
+        (0.0, 0.0, 0.657620),
+    ],
+)
+def test_what_a_float_rounds_is_kept_as_it_is(
+    tmp_path: Path, value: float, low: float, high: float
+) -> None:
     store = RunStore(tmp_path / "store")
     _, score, *_ = do(ask(make_suite(tmp_path / "s", 2), Says(value=value)), store)
     assert score.value == value
     interval = collect([store])[0].cell("level").interval
     assert interval is not None
-    assert (interval.low, interval.mean, interval.high) == (value, value, value)
+    assert interval.mean == value
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-6)
 
 
 def test_bounds_may_be_infinite(tmp_path: Path) -> None:
