@@ -49,9 +49,9 @@ def test_collage_on_three_cases_to_a_leaderboard(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a self-check on four cases, of which pairs can be made; it must pass."""
+    """The store of a self-check on two cases; it must pass."""
     store = tmp_path_factory.mktemp("selfcheck") / "store"
-    assert main(["selfcheck", "--limit", "4", "--store", str(store)]) == 0
+    assert main(["selfcheck", "--limit", "2", "--store", str(store)]) == 0
     return store
 
 
@@ -77,7 +77,7 @@ def test_selfcheck_finds_a_broken_metric(
     metrics = [m for m in lite().metrics if m.info.name != "dynamic_degree"]
     measures = Profile(metrics=(*metrics, AlwaysMoves()))
     monkeypatch.setattr(a2bench.registry, "build_profile", lambda *_: measures)
-    assert main(["selfcheck", "--limit", "4", "--store", str(checked)]) == 2
+    assert main(["selfcheck", "--limit", "2", "--store", str(checked)]) == 2
     rows = [line for line in capsys.readouterr().out.splitlines() if "FAILS" in line]
     assert len(rows) == 5
     assert all("dynamic_degree" in row for row in rows)
