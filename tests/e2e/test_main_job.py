@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo, Profile
 from a2bench.metrics.profiles import lite
 from a2bench.runs.store import RunStore
+from a2bench.selfcheck import CONSISTENCY, EXPECTATIONS
 from a2bench.types import Case, Measurement
 from tests.helpers.fakes import Levels, info
 
@@ -47,12 +49,20 @@ def test_collage_on_three_cases_to_a_leaderboard(tmp_path: Path) -> None:
     assert len(RunStore(store).records()) == before
 
 
+CONTROLS = {"collage", "swapped", "objectless", "still", "faded", "flickering", "defocused"}
+"""Those of which the tests make videos: all would take ten minutes."""
+
+
 @pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a self-check on two cases; it must pass."""
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The store of a self-check on two cases and some controls; it must pass."""
+    some = [e for e in EXPECTATIONS if CONTROLS.issuperset(e.controls) and not e.pairs]
+    assert {e.metric for e in some} >= {*CONSISTENCY, "dynamic_degree"}
     store = tmp_path_factory.mktemp("selfcheck") / "store"
-    assert main(["selfcheck", "--limit", "2", "--store", str(store)]) == 0
-    return store
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("a2bench.selfcheck.EXPECTATIONS", tuple(some))
+        assert main(["selfcheck", "--limit", "2", "--store", str(store)]) == 0
+        yield store
 
 
 @dataclass(frozen=True, kw_only=True)

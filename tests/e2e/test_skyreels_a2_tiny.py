@@ -22,7 +22,7 @@ from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Element
 from a2bench.video import decode, probe
 
-CASES = 6
+CASES = 4
 CONSISTENCY = ("object_consistency", "background_consistency")
 
 
@@ -66,7 +66,7 @@ def test_right_references_beat_wrong_ones_and_noise(tmp_path: Path) -> None:
             generator.generate(shown, seed=0, out=path)
             for name, value in measured(case, path).items():
                 wins[name, what] += (right[case.id, name] or 0) > value
-    # an object that is too unlike its reference counts as absent: in two of six cases both are 0
+    # an object too unlike its reference counts as absent: in two of the first six cases both have 0
     least = {"object_consistency": CASES - 2, "background_consistency": CASES - 1}
     assert all(won >= least[name] for (name, _), won in wins.items()), wins
 
