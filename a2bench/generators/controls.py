@@ -88,23 +88,22 @@ class Stuttered(Collage):
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         shown = None
         for index, frame in enumerate(super().render(case, seed=seed)):
-            if shown is None or index % 4 != 3:
+            if shown is None or self._moves(index):
                 shown = frame
             yield shown
 
+    def _moves(self, index: int) -> bool:
+        return index % 4 != 3
+
 
 @dataclass(kw_only=True)
-class Frozen(Collage):
+class Frozen(Stuttered):
     """The collage until its middle frame, which is held to the end."""
 
     name: ClassVar[str] = "frozen"
 
-    def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
-        shown = None
-        for index, frame in enumerate(super().render(case, seed=seed)):
-            if shown is None or index <= self.frames // 2:
-                shown = frame
-            yield shown
+    def _moves(self, index: int) -> bool:
+        return index <= self.frames // 2
 
 
 @dataclass(kw_only=True)

@@ -131,14 +131,15 @@ class Row:
         return values
 
     def measured(self, metric: str) -> str:
-        """What two rows must share for their means to be comparable: ``definition/cases``.
+        """What two rows must share for their means to be comparable: ``definition/count-cases``.
 
-        Two hashes: of all that decides a value besides the video and the case, and of the cases
-        that the metric applies to. What a case cannot have is not applicable for every model; so
-        a row in which a video made it so stands apart, too.
+        The hash of all that decides a value besides the video and the case; the number of cases
+        that the metric applies to, and their hash. What a case cannot have is not applicable for
+        every model; so a row in which a video made it so stands apart, too.
         """
         applies = {w.case_key for w in self.works if w.status(metric) != Status.NOT_APPLICABLE}
-        return f"{identity(self.metrics[metric])[:16]}/{digest(sorted(applies))[:16]}"
+        definition = identity(self.metrics[metric])[:16]
+        return f"{definition}/{len(applies)}-{digest(sorted(applies))[:16]}"
 
 
 def collect(stores: Sequence[RunStore]) -> list[Row]:

@@ -135,19 +135,19 @@ def _number(value: object, name: str) -> float:
 class Scored:
     """A line with its comprehensive score, or what it lacks, in words.
 
-    ``interval`` is that of the score over cases, with no bounds where the values of single cases
-    are not known; ``cases`` counts those. ``rank`` 1 is best: one more than the lines that are
-    better. ``alike`` names those of which it cannot be told. ``unranked`` says why a line that has
-    a score has no rank, ``letter`` which ranks belong together where there are several series.
-    ``columns`` are those that the recipe's metrics were read from: a metric may be measured in
-    several ways in one table, and a line have one.
+    ``by_case`` is what each case says of the score, whose mean it is; empty where the values of
+    single cases are not known, and then the ``interval`` over cases has no bounds. ``rank`` 1 is
+    best: one more than the lines that are better. ``alike`` names those of which it cannot be told.
+    ``unranked`` says why a line that has a score has no rank, ``letter`` which ranks belong
+    together where there are several series. ``columns`` are those that the recipe's metrics were
+    read from: a metric may be measured in several ways in one table, and a line have one.
     """
 
     line: Line
     lacks: str
     columns: Mapping[str, str]
     interval: Interval | None = None
-    cases: int | None = None
+    by_case: Mapping[str, float] = field(default_factory=dict)
     rank: int | None = None
     letter: str = ""
     alike: tuple[str, ...] = ()
@@ -156,6 +156,11 @@ class Scored:
     @property
     def score(self) -> float | None:
         return self.interval.mean if self.interval else None
+
+    @property
+    def cases(self) -> int | None:
+        """How many cases the score is of, where they are known."""
+        return len(self.by_case) or None
 
     @property
     def values(self) -> dict[str, float]:
@@ -201,15 +206,14 @@ def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
     for series in tables.values():
         most = max(map(_reach, series))
         full = [key for key in series if _reach(key) == most]
-        letters = iter(ascii_lowercase)
+        peers = [key for key in full if len(full) == 1 or len(series[key]) > 1]
         for key, rows in series.items():
-            if key in full and (len(full) == 1 or len(rows) > 1):
-                ranked = _ranked([found[i] for i in rows], recipe)
-                letter = next(letters) if len(full) > 1 else ""
-                own = [replace(one, letter=letter) for one in ranked]
+            own = [found[i] for i in rows]
+            if key in peers:
+                letter = _letter(peers.index(key)) if len(full) > 1 else ""
+                own = [replace(one, letter=letter) for one in _ranked(own)]
             else:
-                told = _apart(key, series)
-                own = [replace(found[i], unranked=told) for i in rows]
+                own = [replace(one, unranked=_apart(key, series)) for one in own]
             for i, one in zip(rows, own, strict=True):
                 found[i] = one
     return found
@@ -224,10 +228,10 @@ def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) ->
     import pandas as pd
 
     table = table.copy()
-    intervals = [one.interval or Interval(low=None, mean=math.nan, high=None) for one in found]
-    table[SCORE] = pd.array([one.score for one in found], dtype="Float64")
-    table[f"{SCORE}_low"] = pd.array([one.low for one in intervals], dtype="Float64")
-    table[f"{SCORE}_high"] = pd.array([one.high for one in intervals], dtype="Float64")
+    intervals = [one.interval for one in found]
+    table[SCORE] = pd.array([i.mean if i else None for i in intervals], dtype="Float64")
+    table[f"{SCORE}_low"] = pd.array([i.low if i else None for i in intervals], dtype="Float64")
+    table[f"{SCORE}_high"] = pd.array([i.high if i else None for i in intervals], dtype="Float64")
     table[f"{SCORE}_n"] = pd.array([one.cases for one in found], dtype="Int64")
     table[f"{SCORE}_rank"] = pd.array([one.rank for one in found], dtype="Int64")
     table[f"{SCORE}_alike"] = [csv_cell("; ".join(one.alike)) for one in found]
@@ -237,9 +241,9 @@ def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) ->
     return table
 
 
-_Series = tuple[tuple[str, str, str, int], ...]
-"""Lines that are ranked together: of each metric of the recipe the column, the definition, the
-cases, and how many works it applies to.
+_Series = tuple[tuple[str, str, str], ...]
+"""Lines that are ranked together: of each metric of the recipe the column, the definition, and the
+cases that it applies to, which begin with their number.
 """
 
 
@@ -255,14 +259,23 @@ def _series(one: Scored, recipe: Recipe) -> _Series:
         column = one.columns[name]
         counts = one.line.cells[column].counts
         applies = sum(counts.values()) - counts.get("not_applicable", 0)
-        told = one.line.measured.get(column, "")
-        definition, _, cases = told.partition("/")
-        found.append((column, definition or versions.get(name, ""), cases or str(applies), applies))
+        known = f"{versions.get(name, '')}/{applies}"
+        definition, _, cases = one.line.measured.get(column, known).partition("/")
+        found.append((column, definition, cases))
     return tuple(found)
 
 
+def _number_of(cases: str) -> int:
+    return int(cases.partition("-")[0])
+
+
 def _reach(series: _Series) -> int:
-    return sum(applies for *_, applies in series)
+    return sum(_number_of(cases) for *_, cases in series)
+
+
+def _letter(index: int) -> str:
+    """From a to z, then from aa to zz."""
+    return ascii_lowercase[index % 26] * (index // 26 + 1)
 
 
 def _apart(own: _Series, others: Iterable[_Series]) -> str:
@@ -272,8 +285,8 @@ def _apart(own: _Series, others: Iterable[_Series]) -> str:
     for mine, theirs in zip(own, other, strict=True):
         if mine[:2] != theirs[:2]:
             why = "measured otherwise"
-        elif mine[3] != theirs[3]:
-            why = f"on {mine[3]} videos, others on {theirs[3]}"
+        elif (own_count := _number_of(mine[2])) != (other_count := _number_of(theirs[2])):
+            why = f"on {own_count} cases, others on {other_count}"
         elif mine[2] != theirs[2]:
             why = "on other cases"
         else:
@@ -290,7 +303,7 @@ def _interval(one: Scored, recipe: Recipe) -> Scored:
     if not one.interval or not values:
         return one
     drawn = bootstrap_mean([[value] for value in values.values()])
-    return replace(one, interval=replace(drawn, mean=one.interval.mean), cases=len(values))
+    return replace(one, interval=replace(drawn, mean=one.interval.mean), by_case=values)
 
 
 def _by_case(one: Scored, recipe: Recipe) -> dict[str, float]:
@@ -312,12 +325,11 @@ def _by_case(one: Scored, recipe: Recipe) -> dict[str, float]:
     return found
 
 
-def _ranked(peers: Sequence[Scored], recipe: Recipe) -> list[Scored]:
+def _ranked(peers: Sequence[Scored]) -> list[Scored]:
     """The lines of a series with their ranks."""
-    cases = [_by_case(one, recipe) for one in peers]
     better = np.zeros((len(peers), len(peers)), np.int_)  # 1: the row's line is, -1: the column's
     for i, j in combinations(range(len(peers)), 2):
-        better[i, j] = _difference(peers[i], cases[i], peers[j], cases[j])
+        better[i, j] = _difference(peers[i], peers[j])
         better[j, i] = -better[i, j]
     return [
         replace(
@@ -326,17 +338,16 @@ def _ranked(peers: Sequence[Scored], recipe: Recipe) -> list[Scored]:
             alike=tuple(
                 other.line.name
                 for j, other in enumerate(peers)
-                if j != i and not better[i, j] and cases[i] and cases[j]
+                if j != i and not better[i, j] and one.by_case and other.by_case
             ),
         )
         for i, one in enumerate(peers)
     ]
 
 
-def _difference(
-    one: Scored, mine: Mapping[str, float], other: Scored, theirs: Mapping[str, float]
-) -> int:
+def _difference(one: Scored, other: Scored) -> int:
     """1 if a line is better than another, -1 if worse, 0 if it cannot be told."""
+    mine, theirs = one.by_case, other.by_case
     if not mine or mine.keys() != theirs.keys():
         a, b = one.score or 0.0, other.score or 0.0
         return (a > b) - (a < b)

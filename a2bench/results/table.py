@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ COUNTS = {
 UNDONE = ("failed", "refused", "missing")
 _TEXTS = ("model", "revision", "profile", "suite", "suite_version", "store")
 _NOT_MEANS = ("cases", "seeds")
+_MEASURED = re.compile(r"[^/]+/[0-9]{1,9}-.+")
 _ENDINGS = ("_low", "_high", *(f"_n_{ending}" for ending in COUNTS))
 
 
@@ -214,7 +216,9 @@ def _read_measured(cell: object) -> dict[str, str]:
         held = json.loads(cell) if isinstance(cell, str) else {}
     except ValueError:
         held = {}
-    return {str(k): str(v) for k, v in held.items()} if isinstance(held, dict) else {}
+    if not isinstance(held, dict):
+        return {}
+    return {str(k): v for k, v in held.items() if isinstance(v, str) and _MEASURED.fullmatch(v)}
 
 
 def _cell(row: Mapping[Any, Any], metric: str) -> Cell:

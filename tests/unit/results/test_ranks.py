@@ -58,7 +58,7 @@ def line(model: str, values: Mapping[str, Any], known: bool = True) -> Line:
         mean = sum(held.values()) / len(held)
         counts = {"ok": len(held), "not_applicable": len(row) - len(held)}
         cells[metric] = Cell(interval=Interval(low=None, mean=mean, high=None), counts=counts)
-        measured[metric] = f"d/{' '.join(held)}"
+        measured[metric] = f"d/{len(held)}-{' '.join(held)}"
         by_case[metric] = held
     held_values = by_case if known else {}
     return Line(
@@ -141,7 +141,7 @@ def test_a_row_of_fewer_cases_is_not_ranked() -> None:
     whole, limited = scored([line("all", values), line("one", few)], RECIPE)
     assert limited.score and whole.score and limited.score > whole.score
     assert (whole.rank, limited.rank) == (1, None)
-    assert limited.unranked == "all on 1 videos, others on 50"
+    assert limited.unranked == "all on 1 cases, others on 50"
 
 
 def test_not_applicable_where_another_row_has_values_is_not_ranked() -> None:
@@ -149,13 +149,13 @@ def test_not_applicable_where_another_row_has_values_is_not_ranked() -> None:
     lucky = {**values, "a": [0.99, *[None] * 49]}
     honest, gap = scored([line("honest", values), line("gap", lucky)], RECIPE)
     assert gap.score and honest.score and gap.score > honest.score
-    assert (honest.rank, gap.rank, gap.unranked) == (1, None, "a on 1 videos, others on 50")
+    assert (honest.rank, gap.rank, gap.unranked) == (1, None, "a on 1 cases, others on 50")
 
 
 def test_as_many_but_other_cases_are_not_ranked_together() -> None:
     values = drawn(9, 4)
     first, other = line("x", values), line("y", values)
-    told = dict.fromkeys(other.measured, "d/elsewhere")
+    told = dict.fromkeys(other.measured, "d/4-elsewhere")
     found = scored([first, replace(other, measured=told)], RECIPE)
     assert [(s.rank, s.unranked) for s in found] == [(None, "all on other cases")] * 2
 
@@ -163,7 +163,7 @@ def test_as_many_but_other_cases_are_not_ranked_together() -> None:
 def test_parameters_are_part_of_what_makes_rows_comparable() -> None:
     values = drawn(10, 4)
     lines = [line(name, values) for name in ("x", "y", "z")]
-    lines[2] = replace(lines[2], measured={**lines[2].measured, "a": "e/c0 c1 c2 c3"})
+    lines[2] = replace(lines[2], measured={**lines[2].measured, "a": "e/4-c0 c1 c2 c3"})
     found = scored(lines, RECIPE)
     assert [s.unranked for s in found] == ["", "", "a measured otherwise"]
     assert [(s.rank, s.letter) for s in found[:2]] == [(1, "a"), (1, "a")]
@@ -203,6 +203,15 @@ def test_rows_of_stores_carry_it_through_the_table(tmp_path: Path) -> None:
     assert other.values == {}
 
 
+def test_more_seeds_of_the_same_cases_are_ranked_with_fewer(tmp_path: Path) -> None:
+    suite, store = make_suite(tmp_path / "s", 3), RunStore(tmp_path / "store")
+    do(ask(suite, Level(), generator=MyGenerator(name="x"), seeds=(0, 1, 2)), store)
+    do(ask(suite, Level(), generator=MyGenerator(name="y")), store)
+    rows = collect([store])
+    found = scored(with_values(lines_of(table(rows)), rows), LEVEL)
+    assert [(s.cases, s.unranked, s.rank is not None) for s in found] == [(3, "", True)] * 2
+
+
 def test_what_was_measured_says_definition_and_cases(tmp_path: Path) -> None:
     suite, store = make_suite(tmp_path / "s", 3), RunStore(tmp_path / "store")
     na = Misbehaves(how="na")
@@ -220,10 +229,10 @@ def test_what_was_measured_says_definition_and_cases(tmp_path: Path) -> None:
 
 def test_tables_joined_keep_what_was_measured_under_the_new_names() -> None:
     frame = pd.DataFrame({"model": ["m"], "profile": "p", "suite": "s", "judge_x": [3.0]})
-    frame["measured"] = '{"judge_x":"d/c","other":"e/c"}'
+    frame["measured"] = '{"judge_x":"d/1-c","other":"e/1-c","odd":"x"}'
     one, two = (frame.assign(metrics_sha256=name) for name in "ab")
     (first, _) = apart({"a.csv": one, "b.csv": two})
-    assert lines_of(first)[0].measured == {"judge_x (a.csv)": "d/c", "other": "e/c"}
+    assert lines_of(first)[0].measured == {"judge_x (a.csv)": "d/1-c", "other": "e/1-c"}
     broken = frame.assign(measured='["x"]')
     assert lines_of(broken)[0].measured == {}
 
@@ -274,9 +283,9 @@ def test_the_command_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(words) == 0
     told = capsys.readouterr().out
     assert "| 3 | 1 |" in told
-    assert "| 1 | not ranked: level on 1 videos, others on 3 |" in told
+    assert "| 1 | not ranked: level on 1 cases, others on 3 |" in told
     line = pd.read_csv(out).to_dict("records")[1]
-    assert line["comprehensive_unranked"] == "level on 1 videos, others on 3"
+    assert line["comprehensive_unranked"] == "level on 1 cases, others on 3"
     assert pd.isna(line["comprehensive_rank"])
 
 
