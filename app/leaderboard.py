@@ -14,7 +14,8 @@ from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
 from a2bench.results.charts import axes, means, net, parts, radar, ranked, shown_table
 from a2bench.results.leaderboard import collect, with_values
-from a2bench.results.recipe import load_recipe, recipes, remarks, scored
+from a2bench.results.ranks import remarks, scored
+from a2bench.results.recipe import load_recipe, recipes
 from a2bench.results.table import Line, lines_of, read_tables
 from a2bench.results.videos import StoredVideo, case_of, gallery, opened
 from a2bench.video import probe

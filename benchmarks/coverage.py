@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from a2bench.results.recipe import Recipe, scored
+from a2bench.results.ranks import scored
+from a2bench.results.recipe import Recipe
 from a2bench.results.table import Cell, Line
 from a2bench.stats import Interval, bootstrap_mean, wilson
 

@@ -75,7 +75,8 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     import pandas as pd
 
     from a2bench.results.leaderboard import collect, table, told_apart, with_values
-    from a2bench.results.recipe import load_recipe, scored, to_markdown, with_scores
+    from a2bench.results.ranks import scored, to_markdown, with_scores
+    from a2bench.results.recipe import load_recipe
     from a2bench.results.table import apart, lines_of, read_table
     from a2bench.results.videos import opened
     from a2bench.text import plain

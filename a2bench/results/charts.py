@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from a2bench.results.definitions import base
-from a2bench.results.recipe import Recipe, Scored, decimal
+from a2bench.results.ranks import Scored, decimal
+from a2bench.results.recipe import Recipe
 from a2bench.results.table import SCORE, Cell, Line
 
 if TYPE_CHECKING:

@@ -33,7 +33,8 @@ from a2bench.ratings.validation import (
     with_bounds,
 )
 from a2bench.results.leaderboard import collect, table
-from a2bench.results.recipe import load_recipe, parse, scored
+from a2bench.results.ranks import scored
+from a2bench.results.recipe import load_recipe, parse
 from a2bench.results.table import lines_of
 from a2bench.runs.store import RunStore
 from a2bench.types import VideoId

@@ -9,7 +9,8 @@ import pytest
 
 from a2bench.errors import CannotRun
 from a2bench.results import charts
-from a2bench.results.recipe import load_recipe, scored
+from a2bench.results.ranks import scored
+from a2bench.results.recipe import load_recipe
 from a2bench.results.table import Line, lines_of, read_table
 from a2bench.results.videos import case_of, gallery
 from a2bench.runs.store import RunStore

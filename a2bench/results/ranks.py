@@ -1,0 +1,319 @@
+"""Lines of a leaderboard with their comprehensive scores: how sure, and which ranks they have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from string import ascii_lowercase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from a2bench.metric import within
+from a2bench.results.cells import Limits, known_limits
+from a2bench.results.definitions import base, label
+from a2bench.results.recipe import Recipe
+from a2bench.results.table import SCORE, UNDONE, Line
+from a2bench.stats import Interval, bootstrap_mean
+from a2bench.text import csv_cell, markdown_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A line with its comprehensive score, or what it lacks, in words.
+
+    ``by_case`` is what each case says of the score, whose mean it is; empty where the values of
+    single cases are not known, and then the ``interval`` over cases has no bounds. ``rank`` 1 is
+    best: one more than the lines that are better. ``alike`` names those of which it cannot be told.
+    ``unranked`` says why a line that has a score has no rank, ``letter`` which ranks belong
+    together where there are several series. ``columns`` are those that the recipe's metrics were
+    read from: a metric may be measured in several ways in one table, and a line have one.
+    """
+
+    line: Line
+    lacks: str
+    columns: Mapping[str, str]
+    interval: Interval | None = None
+    by_case: Mapping[str, float] = field(default_factory=dict)
+    rank: int | None = None
+    letter: str = ""
+    alike: tuple[str, ...] = ()
+    unranked: str = ""
+
+    @property
+    def score(self) -> float | None:
+        return self.interval.mean if self.interval else None
+
+    @property
+    def cases(self) -> int | None:
+        """How many cases the score is of, where they are known."""
+        return len(self.by_case) or None
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The mean of each of the recipe's metrics that has one."""
+        means = self.line.means
+        return {name: means[column] for name, column in self.columns.items() if column in means}
+
+    @property
+    def place(self) -> str:
+        """The rank for reading, or why there is none."""
+        if self.rank is None:
+            return f"lacks {self.lacks}" if self.lacks else f"not ranked: {self.unranked}"
+        told = f"{self.rank}{self.letter}"
+        return f"{told}, not distinguishable from {', '.join(self.alike)}" if self.alike else told
+
+    def shown(self, metric: str) -> str:
+        """A mean, and by whom or how it was measured where the table has several ways."""
+        column = self.columns.get(metric, metric)
+        told = label(column) if column != metric else ""
+        return decimal(self.values.get(metric)) + (f" ({told})" if told else "")
+
+
+def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
+    """The comprehensive score of each line, its interval and its rank.
+
+    The interval (``bootstrap_mean``) is of cases drawn anew, each with all its metrics. A line is
+    better than another when the 95 % interval of the difference, over cases that are drawn for both
+    at once, lies above zero; where the values of single cases are not known, when its score is.
+
+    Ranks count only among lines of one profile and suite whose metrics of the recipe were measured
+    alike, on the same cases (``Row.measured``, else versions and counts). Lines that have fewer
+    cases than others are not ranked; of several series that have as many, those of one line are
+    not, and the others get a letter. A line that has a metric in several ways, as by two judges, is
+    not scored by a recipe that does not say which.
+    """
+    known = known_limits()
+    found = [_interval(_unranked(line, recipe, known), recipe) for line in lines]
+    tables: dict[tuple[str, ...], dict[_Series, list[int]]] = {}
+    for i, one in enumerate(found):
+        if one.interval:
+            series = tables.setdefault(_table(one.line), {})
+            series.setdefault(_series(one, recipe), []).append(i)
+    for series in tables.values():
+        most = max(map(_reach, series))
+        full = [key for key in series if _reach(key) == most]
+        peers = [key for key in full if len(full) == 1 or len(series[key]) > 1]
+        for key, rows in series.items():
+            own = [found[i] for i in rows]
+            if key in peers:
+                letter = _letter(peers.index(key)) if len(full) > 1 else ""
+                own = [replace(one, letter=letter) for one in _ranked(own)]
+            else:
+                own = [replace(one, unranked=_apart(key, series)) for one in own]
+            for i, one in zip(rows, own, strict=True):
+                found[i] = one
+    return found
+
+
+def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) -> pd.DataFrame:
+    """A table whose lines were scored, with the scores beside their parts.
+
+    Adds ``comprehensive`` and, beginning with that name, ``_low``, ``_high``, ``_n`` (cases),
+    ``_rank``, ``_alike``, ``_unranked``, ``_recipe`` and ``_lacks``.
+    """
+    import pandas as pd
+
+    table = table.copy()
+    intervals = [one.interval for one in found]
+    table[SCORE] = pd.array([i.mean if i else None for i in intervals], dtype="Float64")
+    table[f"{SCORE}_low"] = pd.array([i.low if i else None for i in intervals], dtype="Float64")
+    table[f"{SCORE}_high"] = pd.array([i.high if i else None for i in intervals], dtype="Float64")
+    table[f"{SCORE}_n"] = pd.array([one.cases for one in found], dtype="Int64")
+    table[f"{SCORE}_rank"] = pd.array([one.rank for one in found], dtype="Int64")
+    table[f"{SCORE}_alike"] = [csv_cell("; ".join(one.alike)) for one in found]
+    table[f"{SCORE}_unranked"] = [csv_cell(one.unranked) for one in found]
+    table[f"{SCORE}_recipe"] = csv_cell(recipe.label)
+    table[f"{SCORE}_lacks"] = [csv_cell(one.lacks) for one in found]
+    return table
+
+
+_Series = tuple[tuple[str, str, str], ...]
+"""Lines that are ranked together: of each metric of the recipe the column, the definition, and the
+cases that it applies to, which begin with their number.
+"""
+
+
+def _table(line: Line) -> tuple[str, ...]:
+    return line.profile, line.suite, line.suite_version, line.suite_sha256
+
+
+def _series(one: Scored, recipe: Recipe) -> _Series:
+    """What the recipe's metrics of a line are; versions and counts where the table says no more."""
+    versions = dict(text.rpartition("@")[::2] for text in one.line.versions)
+    found = []
+    for name in recipe.weights:
+        column = one.columns[name]
+        counts = one.line.cells[column].counts
+        applies = sum(counts.values()) - counts.get("not_applicable", 0)
+        known = f"{versions.get(name, '')}/{applies}"
+        definition, _, cases = one.line.measured.get(column, known).partition("/")
+        found.append((column, definition, cases))
+    return tuple(found)
+
+
+def _number_of(cases: str) -> int:
+    return int(cases.partition("-")[0])
+
+
+def _reach(series: _Series) -> int:
+    return sum(_number_of(cases) for *_, cases in series)
+
+
+def _letter(index: int) -> str:
+    """From a to z, then from aa to zz."""
+    return ascii_lowercase[index % 26] * (index // 26 + 1)
+
+
+def _apart(own: _Series, others: Iterable[_Series]) -> str:
+    """Why the lines of a series are not ranked: what they do not share with the fullest other."""
+    other = max((one for one in others if one != own), key=_reach)
+    told: dict[str, list[str]] = {}
+    for mine, theirs in zip(own, other, strict=True):
+        if mine[:2] != theirs[:2]:
+            why = "measured otherwise"
+        elif (own_count := _number_of(mine[2])) != (other_count := _number_of(theirs[2])):
+            why = f"on {own_count} cases, others on {other_count}"
+        elif mine[2] != theirs[2]:
+            why = "on other cases"
+        else:
+            continue
+        told.setdefault(why, []).append(base(mine[0]))
+    every = len(own) > 1 and any(len(names) == len(own) for names in told.values())
+    parts = (f"{'all' if every else ', '.join(names)} {why}" for why, names in told.items())
+    return "; ".join(parts)
+
+
+def _interval(one: Scored, recipe: Recipe) -> Scored:
+    """A line that has a score, with its interval where the values of single cases are known."""
+    values = _by_case(one, recipe) if one.interval else {}
+    if not one.interval or not values:
+        return one
+    drawn = bootstrap_mean([[value] for value in values.values()])
+    return replace(one, interval=replace(drawn, mean=one.interval.mean), by_case=values)
+
+
+def _by_case(one: Scored, recipe: Recipe) -> dict[str, float]:
+    """What each case says of the score: values of which the score is the mean.
+
+    ``score + sum_m w_m * n / n_m * (x_m - mean_m)`` over the metrics m that the case has, of n
+    cases, n_m of them with m: the score's linear part in each case. Empty where they are not known.
+    """
+    held = {name: one.line.values.get(column, {}) for name, column in one.columns.items()}
+    if one.score is None or not all(held.values()):
+        return {}
+    cases = sorted({case for values in held.values() for case in values})
+    found = dict.fromkeys(cases, one.score)
+    for name, values in held.items():
+        low, high = recipe.bounds.get(name, (0.0, 1.0))
+        weight = recipe.weights[name] / (high - low) / recipe.divisor * len(cases) / len(values)
+        for case, value in values.items():
+            found[case] += weight * (value - one.values[name])
+    return found
+
+
+def _ranked(peers: Sequence[Scored]) -> list[Scored]:
+    """The lines of a series with their ranks."""
+    better = np.zeros((len(peers), len(peers)), np.int_)  # 1: the row's line is, -1: the column's
+    for i, j in combinations(range(len(peers)), 2):
+        better[i, j] = _difference(peers[i], peers[j])
+        better[j, i] = -better[i, j]
+    return [
+        replace(
+            one,
+            rank=1 + int(np.sum(better[:, i] > 0)),
+            alike=tuple(
+                other.line.name
+                for j, other in enumerate(peers)
+                if j != i and not better[i, j] and one.by_case and other.by_case
+            ),
+        )
+        for i, one in enumerate(peers)
+    ]
+
+
+def _difference(one: Scored, other: Scored) -> int:
+    """1 if a line is better than another, -1 if worse, 0 if it cannot be told."""
+    mine, theirs = one.by_case, other.by_case
+    if not mine or mine.keys() != theirs.keys():
+        a, b = one.score or 0.0, other.score or 0.0
+        return (a > b) - (a < b)
+    interval = bootstrap_mean([[mine[case] - theirs[case]] for case in mine])
+    if interval.low is None or interval.high is None:
+        return 0
+    return (interval.low > 0) - (interval.high < 0)
+
+
+def _unranked(line: Line, recipe: Recipe, known: Limits) -> Scored:
+    """A line with its score, or with what it lacks: metrics without a value, out of
+    bounds, or in part.
+    """
+    lacks, columns, means = [], {}, line.means
+    for name in recipe.weights:
+        ways = [
+            column for column in line.cells if line.cells[column].asked and base(column) == name
+        ]
+        ways = [name] if name in line.cells and line.cells[name].asked else ways
+        if len(ways) > 1:
+            lacks.append(f"{name} (of {len(ways)}, name one: {', '.join(map(label, ways))})")
+        elif not ways or ways[0] not in means:
+            lacks.append(name)
+        else:
+            columns[name] = ways[0]
+            value, bounds = means[ways[0]], known.get(base(name), (-math.inf, math.inf))
+            if not within(value, bounds):
+                lacks.append(f"{name} ({value:.12g} is outside {bounds[0]:g} to {bounds[1]:g})")
+            counts = line.cells[ways[0]].counts
+            lacks += [f"{name} ({n} {status})" for status in UNDONE if (n := counts.get(status, 0))]
+    one = Scored(line=line, lacks=" ".join(lacks), columns=columns)
+    if lacks:
+        return one
+    return replace(one, interval=Interval(low=None, mean=recipe.score(one.values), high=None))
+
+
+def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
+    """Scored lines for reading: the parts, the score, the rank, and what the recipe is."""
+    heads = ["model", "suite", "profile", *recipe.weights, SCORE, "cases", "rank"]
+    lines = ["| " + " | ".join(map(markdown_cell, heads)) + " |", "|" + " --- |" * len(heads)]
+    for one in found:
+        line = one.line
+        store = f"[{line.store}]" if line.store else ""
+        name = " ".join(filter(None, (line.model, line.revision, store)))
+        suite = " ".join(filter(None, (line.suite, line.suite_version)))
+        score = one.interval.shown(".3f") if one.interval else decimal(None)
+        values = [*map(one.shown, recipe.weights), score]
+        cases = "–" if one.cases is None else str(one.cases)
+        cells = [name, suite, line.profile, *values, cases, csv_cell(one.place)]
+        lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
+    note = f"{SCORE}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."
+    notes = [markdown_cell(note), *map(markdown_cell, remarks(found)), recipe.note]
+    return "\n\n".join(["\n".join(lines), *notes]) + "\n"
+
+
+def remarks(found: Sequence[Scored]) -> list[str]:
+    """What to know of the intervals and ranks of scored lines, in words."""
+    told = []
+    if any(one.interval and one.interval.low is not None for one in found):
+        told.append(
+            "In brackets 95 % intervals over cases drawn anew. A rank is one more than the rows "
+            "that are better: the interval of the difference on the same cases lies above zero."
+        )
+    if any(one.rank and one.cases is None for one in found):
+        told.append(
+            "Rows without an interval come from a table, which has no values of single cases: they "
+            "are ranked by their scores alone, however close."
+        )
+    if any(one.letter for one in found):
+        told.append("Ranks of other letters were not measured alike: compare only within a letter.")
+    return told
+
+
+def decimal(value: float | None) -> str:
+    """Three decimals, or a dash."""
+    return "–" if value is None else f"{value:.3f}"
