@@ -56,9 +56,10 @@ def evaluate(
     seeds: Sequence[int] = (0,),
     policy: str = Policy.ONLY_MISSING,
     device: str = "cpu",
-    workers: int = 1,
+    workers: int | None = None,
     timeout_s: float | None = None,
     ray: str | None = None,
+    max_failures: int | None = None,
     judge: JudgeOptions | None = None,
     dry_run: bool = False,
     arguments: Sequence[str] = (),
@@ -74,9 +75,10 @@ def evaluate(
     ``limit`` take a part. ``metrics`` names metrics or sets, or all of the profile if empty.
     ``dry_run`` plans and does nothing.
 
-    One worker works in this process. More are processes, which import the script that called:
-    guard its entry by ``if __name__ == "__main__":``. ``workers`` 0 takes as many as there are
-    cores, and as have room.
+    ``workers`` None works in this process, which a crash of the model or of a metric ends.
+    ``workers`` processes outlive one, and import the script that called: guard its entry by
+    ``if __name__ == "__main__":``. 0 takes as many as there are cores, and as have room; one for a
+    model that takes a device for itself. ``max_failures`` stops when so many works have failed.
 
     The rows are those of this model, suite and profile in the store; what failed is counted in
     them (``row.cell(metric).counts``). Raises ``UsageError`` for what cannot be meant,
@@ -97,8 +99,9 @@ def evaluate(
         profile=profile,
         seeds=tuple(dict.fromkeys(seeds)),
     )
-    count = workers or (most_workers(measures, device) if generator.info.parallel else 1)
-    where = executor(count, timeout_s=timeout_s, ray=ray)
+    if workers == 0:
+        workers = most_workers(measures, device) if generator.info.parallel else 1
+    where = executor(workers, timeout_s=timeout_s, ray=ray)
     for warning in request.prepare():
         watch.warned(warning)
     held = RunStore(folder)
@@ -113,5 +116,14 @@ def evaluate(
     watch.planned(held, work)
     if dry_run:
         return []
-    perform(request, work.jobs, held, where, arguments=arguments, watch=watch.done)
+    if not perform(
+        request,
+        work.jobs,
+        held,
+        where,
+        arguments=arguments,
+        watch=watch.done,
+        max_failures=max_failures,
+    ):
+        watch.warned(f"stopped after {max_failures} failures; the same call goes on from here")
     return [row for row in collect([held]) if row.covers(request.subject)]

@@ -18,7 +18,7 @@ from a2bench.results.ranks import remarks, scored
 from a2bench.results.recipe import load_recipe, recipes
 from a2bench.results.table import Line, lines_of, read_tables
 from a2bench.results.videos import StoredVideo, case_of, gallery, opened
-from a2bench.video import probe
+from a2bench.runs.store import probed
 
 MOST_MODELS = 10
 SIDE_BY_SIDE = 4
@@ -59,8 +59,8 @@ def _gallery() -> list[StoredVideo]:
 
 
 @st.cache_data
-def _ratio(path: Path) -> float:
-    video = probe(path)
+def _ratio(path: Path, sha256: str) -> float:
+    video = probed(path, sha256)
     return video.width / video.height
 
 
@@ -162,23 +162,27 @@ def _videos() -> None:
     left, right = st.columns([1, 2])
     cases = list(dict.fromkeys((e.suite, e.video.case) for e in videos))
     chosen = left.selectbox("Case", cases, format_func=lambda one: f"{one[1]} of {one[0]}")
-    shown = {e.media: e for e in videos if (e.suite, e.video.case) == chosen}
+    shown = {e.label: e for e in videos if (e.suite, e.video.case) == chosen}
     picked = right.multiselect(
         f"Models, up to {SIDE_BY_SIDE}",
         list(shown),
         list(shown)[:SIDE_BY_SIDE],
-        format_func=lambda media: shown[media].label,
         max_selections=SIDE_BY_SIDE,
     )
     if case := case_of(next(iter(shown.values()))):
         st.text(case.prompt)
         pictures, names = zip(*((str(e.image), e.name) for e in case.elements), strict=True)
         st.image(list(pictures), list(names), width=110)
-    here = [shown[media] for media in picked]
+    here = [shown[label] for label in picked]
     if not here:
+        return
+    try:
+        ratio = [_ratio(e.path, e.sha256) for e in here][0]
+    except A2BenchError as error:  # it was replaced since it was made
+        st.error(str(error))
         return
     player = frame.component("gallery", js=("player.js", "gallery.js"), css=("player.css",))
     clips, labels = [f"{MEDIA_PATH}/{e.media}" for e in here], [e.label for e in here]
-    player(key="gallery", data={"clips": clips, "labels": labels, "ratio": _ratio(here[0].path)})
+    player(key="gallery", data={"clips": clips, "labels": labels, "ratio": ratio})
     scores = [{"model": e.label, **{m: f"{v:.3f}" for m, v in e.scores.items()}} for e in here]
     st.dataframe(scores, hide_index=True)

@@ -150,12 +150,11 @@ def _videos(store: RunStore, suite: str) -> list[tuple[Case, Video]]:
     from a2bench.results.leaderboard import collect
     from a2bench.results.videos import stored_videos
     from a2bench.suites.suite import load_suite
-    from a2bench.video import probe
 
     cases = {case.key: case for case in load_suite(suite).cases}
     stored = stored_videos([store], collect([store]))
-    paths = {one.path: cases[one.case_key] for one in stored if one.case_key in cases}
-    found = [(case, probe(path)) for path, case in paths.items()]
+    held = {one.path: one for one in stored if one.case_key in cases}
+    found = [(cases[one.case_key], one.probed()) for one in held.values()]
     if not found:
         raise CannotRun(f"{store.root} holds no video of {suite}")
     return found

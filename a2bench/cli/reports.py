@@ -134,7 +134,6 @@ def sheet(
     from a2bench.results.leaderboard import collect
     from a2bench.results.videos import stored_videos
     from a2bench.suites.suite import load_suite
-    from a2bench.video import probe
 
     if out.suffix not in (".png", ".jpg"):
         raise UsageError(f"{out}: use a name that ends in .png or .jpg")
@@ -142,7 +141,7 @@ def sheet(
     cases = {case.key: case for case in load_suite(suite).cases}
     rows = [r for r in collect([held]) if model in ("", r.model["name"])][:1]
     stored = (one for one in stored_videos([held], rows) if one.case_key in cases)
-    shown = [(cases[one.case_key], probe(one.path)) for one in islice(stored, limit)]
+    shown = [(cases[one.case_key], one.probed()) for one in islice(stored, limit)]
     if not shown:
         raise CannotRun(f"{store} holds no video of {model or 'any model'} for {suite}")
     contact_sheet(shown, out, title=f"{rows[0].name} on {suite}", frames=frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     cases: CasesOption = "",
     category: Annotated[str | None, typer.Option(help="Only cases of this category.")] = None,
-    seeds: Annotated[str, typer.Option(help="Comma-separated seeds.")] = "0",
+    seeds: Annotated[str, typer.Option(help="Seeds, as in 0,1,2 or 0-9.")] = "0",
     policy: Annotated[
         str, typer.Option(help="only-missing, always or only-cached.")
     ] = "only-missing",
@@ -52,7 +53,16 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would run, and stop.")
     ] = False,
     workers: WorkersOption = 0,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="No worker: for a debugger. A crash ends the run.")
+    ] = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds for each video or score.")] = None,
+    max_failures: Annotated[
+        int | None, typer.Option(min=1, help="Stop when so many videos and scores have failed.")
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failure.")
+    ] = False,
     ray: Annotated[str | None, typer.Option(help="Ray address, or 'local'.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the model.")] = None,
     videos: Annotated[
@@ -104,12 +114,13 @@ def run(
             cases=split(cases),
             category=category,
             limit=limit,
-            seeds=_integers(seeds),
+            seeds=_seeds(seeds),
             policy=policy,
             device=device,
-            workers=workers,
+            workers=None if in_process else workers,
             timeout_s=timeout,
             ray=ray,
+            max_failures=1 if fail_fast else max_failures,
             judge=options,
             dry_run=dry_run,
             arguments=sys.argv[1:],
@@ -155,11 +166,24 @@ def selfcheck(
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
 
 
-def _integers(text: str) -> list[int]:
-    try:
-        return list(dict.fromkeys(int(part) for part in split(text))) or [0]
-    except ValueError as error:
-        raise UsageError(f"--seeds {text!r}: give whole numbers, as in 0,1,2") from error
+_SEEDS = re.compile(r"(-?\d{1,20})(?:-(\d{1,20}))?")
+MOST_SEEDS = 100_000
+
+
+def _seeds(text: str) -> list[int]:
+    """The seeds of ``0,1,2``, ``0-9`` or ``0-4,7``, each once. Raises ``UsageError``."""
+    found: dict[int, None] = {}
+    for part in split(text):
+        match = _SEEDS.fullmatch(part)
+        if match is None:
+            raise UsageError(f"--seeds {text!r}: give whole numbers, as in 0,1,2 or 0-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last < first + MOST_SEEDS:
+            raise UsageError(
+                f"--seeds {part}: from the lowest to the highest, {MOST_SEEDS} at most"
+            )
+        found |= dict.fromkeys(range(first, last + 1))
+    return list(found) or [0]
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import Any
 
 from a2bench.keys import digest
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.record import Record
+from a2bench.runs.store import RunStore
 from a2bench.types import Json, Status
 
 SUBJECT = ("model", "suite", "profile")

@@ -20,8 +20,9 @@ from a2bench.results.definitions import Definition, current, identity
 from a2bench.results.definitions import columns as columns_of
 from a2bench.results.holdings import Held, held, origins, shared
 from a2bench.results.table import MEASURED, UNDONE, Cell, Line, columns, lines_of
+from a2bench.runs.record import Record
 from a2bench.runs.request import score_key
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.stats import bootstrap_mean, wilson
 from a2bench.text import csv_cell, markdown_cell
 from a2bench.types import Json, Status

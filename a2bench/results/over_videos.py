@@ -15,7 +15,6 @@ from a2bench.results.videos import stored_videos
 from a2bench.runs.store import RunStore
 from a2bench.text import csv_cell
 from a2bench.types import Json, Suite
-from a2bench.video import probe
 
 
 def measure(
@@ -32,10 +31,10 @@ def measure(
     rows = _rows(store, model)
     cases = {case.key: case for case in suite.cases}
     works = {(w.case_key, w.seed) for row in rows for w in row.works if w.case_key in cases}
-    stored = {(v.case_key, v.video.seed): v.path for v in stored_videos([store], rows)}
+    stored = {(v.case_key, v.video.seed): v for v in stored_videos([store], rows)}
     try:
         videos = [
-            (cases[key], probe(stored[key, seed])) for key, seed in sorted(works & stored.keys())
+            (cases[key], stored[key, seed].probed()) for key, seed in sorted(works & stored.keys())
         ]
         if not videos:
             raise CannotRun(f"{store.root} holds no video of {rows[0].name} for {suite.name}")

@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from a2bench.errors import CannotRun, SuiteError, UnknownName
-from a2bench.keys import digest
 from a2bench.results.leaderboard import Row, collect
-from a2bench.runs.store import RunStore
+from a2bench.runs.store import RunStore, probed
 from a2bench.suites.suite import load_suite
-from a2bench.types import Case, Status, VideoId
+from a2bench.types import Case, Status, Video, VideoId
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredVideo:
-    """A video of a row. ``name`` is the row's; ``path`` is named by a hash.
-
-    ``apart``: another store may hold another video under the name of its file.
-    """
+    """A video of a row, whose ``name`` it has; ``sha256`` is what was recorded of the file."""
 
     video: VideoId
     name: str
@@ -27,13 +23,17 @@ class StoredVideo:
     suite: str
     case_key: str
     path: Path
+    sha256: str
     scores: Mapping[str, float]
-    apart: bool = False
 
     @property
     def media(self) -> str:
         """The name that it is served under."""
-        return f"{digest(str(self.path))[:12]}-{self.path.name}" if self.apart else self.path.name
+        return f"{self.sha256}.mp4"
+
+    def probed(self) -> Video:
+        """The video, found to be what was recorded. Raises ``StoreError`` if it is not."""
+        return probed(self.path, self.sha256)
 
     @property
     def label(self) -> str:
@@ -43,7 +43,8 @@ class StoredVideo:
 def stored_videos(stores: Sequence[RunStore], rows: Sequence[Row]) -> Iterator[StoredVideo]:
     """Every video of the rows that was made and is still in one of the stores, row by row.
 
-    A row's own stores come first; where it has an origin, others hold other videos of that key.
+    A row's own stores come first; where it has an origin, others may hold other videos under the
+    names that older stores gave. The files are not read: ``StoredVideo.probed`` does, and checks.
     """
     for row in rows:
         for work in row.works:
@@ -51,7 +52,7 @@ def stored_videos(stores: Sequence[RunStore], rows: Sequence[Row]) -> Iterator[S
             if record is None or record.status is not Status.OK:
                 continue
             where = row.stores if row.origin else (*row.stores, *stores)
-            paths = (store.video_path(record.key) for store in where)
+            paths = (store.video_path(record.video_sha256, record.key) for store in where)
             if path := next((path for path in paths if path.is_file()), None):
                 yield StoredVideo(
                     video=VideoId(work.case_id, str(row.model["name"]), work.seed),
@@ -60,8 +61,8 @@ def stored_videos(stores: Sequence[RunStore], rows: Sequence[Row]) -> Iterator[S
                     suite=str(row.suite["name"]),
                     case_key=work.case_key,
                     path=path,
+                    sha256=record.video_sha256,
                     scores={n: r.value for n, r in work.scores.items() if r.value is not None},
-                    apart=bool(row.origin),
                 )
 
 

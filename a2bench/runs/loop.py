@@ -7,16 +7,19 @@ error isolation are the same loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from a2bench.keys import digest
 from a2bench.metric import MetricInfo, within
+from a2bench.runs.crew import Outcome
+from a2bench.runs.executors import Executor
 from a2bench.runs.provenance import provenance
+from a2bench.runs.record import Record
 from a2bench.runs.request import Job, Request, score_key
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.runs.worker import Worker
 from a2bench.types import Json, Status
 
@@ -43,21 +46,6 @@ class Plan:
     metrics: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """A job's records, or the reason why its worker died."""
-
-    job: Job
-    records: tuple[Record, ...] = ()
-    died: str = ""
-
-
-class Executor(Protocol):
-    """Runs jobs somewhere, in any order."""
-
-    def run(self, worker: Worker, jobs: Sequence[Job]) -> Iterator[Outcome]: ...
-
-
 Watch = Callable[[Outcome], None]
 
 
@@ -65,13 +53,13 @@ def plan(
     request: Request,
     records: Mapping[str, Record],
     policy: Policy,
-    look: Callable[[str], tuple[str, ...]] = lambda _: (),
+    look: Callable[[Record], tuple[str, ...]] = lambda _: (),
 ) -> Plan:
     """What is missing in ``records``; ``always`` takes everything as missing.
 
     A failure is not an outcome that stays: it is tried again, and so is a value outside its
-    metric's bounds, which older versions let pass. ``look`` gives the notes of a stored video by
-    its key, for records that do not tell them.
+    metric's bounds, which older versions let pass. ``look`` gives the notes of a record's video,
+    for records that do not tell them.
     """
     jobs: list[Job] = []
     videos = scores = 0
@@ -79,7 +67,7 @@ def plan(
         held = records.get(key)
         sha256 = held.video_sha256 if held and held.status is Status.OK else ""
         unread = bool(sha256) and held is not None and held.read is None
-        read = look(key) if unread else (held.read or () if held else ())
+        read = look(held) if unread and held else (held.read or () if held else ())
         done = set()
         for metric in request.metrics:
             identity = request.identities[metric.info.name]
@@ -149,27 +137,25 @@ def perform(
     *,
     arguments: Sequence[str] = (),
     watch: Watch = lambda _: None,
-) -> None:
+    max_failures: int | None = None,
+) -> bool:
     """Files the request in the store and does the jobs; ``watch`` sees each outcome.
 
-    A job whose worker died is tried once more, each of its steps by itself; a step whose worker
-    dies again is recorded as failed, so that one crash costs one score.
+    Stops after ``max_failures`` failed records and then returns False. Raises ``StoreError`` where
+    the disk refuses a record: what was recorded stays.
     """
     store.create().sweep()
-    revision = store.write_manifest(request.manifest(), provenance(arguments))
-    worker = Worker(request, store, revision=revision)
-    died: list[Job] = []
+    failures = 0
     try:
-        for outcome in executor.run(worker, jobs):
-            if outcome.died:
-                died.append(outcome.job)
-            else:
-                watch(outcome)
-        for step in (step for job in died for step in worker.remainder(job)):
-            for again in executor.run(worker, [step]):
-                if again.died:
-                    records = worker.give_up(step, f"the worker died twice: {again.died}")
-                    again = replace(again, records=records, died="")
-                watch(again)
+        with store.staging():  # held for as long as the run lasts: nobody tidies up meanwhile
+            revision = store.write_manifest(request.manifest(), provenance(arguments))
+            worker = Worker(request, store, revision=revision)
+            with closing(executor.run(worker, jobs)) as outcomes:
+                for outcome in outcomes:
+                    watch(outcome)
+                    failures += sum(r.status is Status.FAILED for r in outcome.records)
+                    if max_failures is not None and failures >= max_failures:
+                        return False
     finally:
-        store.sweep(own=True)  # who was stopped could not remove their unfinished work
+        store.sweep()  # who was stopped could not remove their unfinished work
+    return True

@@ -1,87 +1,51 @@
-"""The run store: append-only records, atomic video blobs, and manifests of what was asked for.
+"""The run store: append-only records, videos named by their content, manifests of what was asked.
 
-    STORE/records/<writer>.jsonl     one file per writer, one fsynced line per outcome
-    STORE/videos/<ab>/<key>.mp4      one blob per generated video, published by rename
+    STORE/records/<writer>.jsonl     one file per writer, one fsynced line per outcome (record.py)
+    STORE/videos/<ab>/<sha256>.mp4   one file per video, published by rename
     STORE/runs/<id>.json             one manifest per distinct request
-    STORE/tmp/                       unfinished work, removed when the run ends
+    STORE/tmp/<name>/, <name>.lock   unfinished work, and the lock that its owner holds
+    STORE/removed/                   what `a2bench store repair` and `compact` took out
     STORE/judge.sqlite               what judges were asked, answered and cost (ledger.py)
 
 Every name is a hash or a random number: nothing a model is called, and nothing a prompt says, can
-become a path. A writer that dies leaves at most one torn last line, which is skipped.
+become a path. What is damaged is told and left out; docs/store.md tells all that is promised.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
+import re
 import shutil
-import socket
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from a2bench.errors import StoreError, VideoError
-from a2bench.keys import canonical_json, digest
-from a2bench.types import Json, Status
+from a2bench.keys import canonical_json, digest, file_sha256
+from a2bench.runs.locks import Lock, claim, inherit
+from a2bench.runs.record import SCHEMA, Record, from_line, newest, to_line
+from a2bench.types import Json, Video
 from a2bench.video import probe
 
-SCHEMA = 1
+FOLDERS = ("records", "videos", "runs", "tmp")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """The outcome of one piece of work, named by its content key.
+class Damage:
+    """A file, or one line of it, that cannot be what was written."""
 
-    Only a score of status ``ok`` has a value, and that is finite; anything else raises
-    ``ValueError``. ``revision`` numbers the run that wrote it, so that the newest wins without a
-    clock. ``licence`` (of a score: that of the metric and of its weights) and ``written_at`` (UTC)
-    only inform.
-    """
+    path: Path
+    reason: str
+    line: int = 0
 
-    kind: Literal["video", "score"]
-    key: str
-    model: str
-    case_id: str
-    case_key: str
-    seed: int
-    status: Status
-    metric: str = ""
-    profile: str = ""
-    video_sha256: str = ""
-    value: float | None = None
-    detail: Mapping[str, Json] = field(default_factory=dict)
-    error: str | None = None
-    licence: str = ""
-    seconds: float = 0.0
-    revision: int = 0
-    written_at: str = ""
-
-    def __post_init__(self) -> None:
-        finite = self.value is not None and math.isfinite(self.value)
-        if finite != (self.kind == "score" and self.status is Status.OK):
-            raise ValueError(f"a {self.kind} of status {self.status} has the value {self.value}")
-
-    @property
-    def final(self) -> bool:
-        """Whether the work is done for good; what failed is tried again by the next run."""
-        return self.status is not Status.FAILED
-
-    @property
-    def read(self) -> tuple[str, ...] | None:
-        """The notes of a video; None where the record was made before there were any."""
-        notes = self.detail.get("read")
-        return None if notes is None else tuple(notes)
-
-    @property
-    def rank(self) -> tuple[int, bool, str]:
-        """Which of several records of one key counts: the highest, in any order of reading."""
-        outcome = [self.status, self.value, self.video_sha256, self.error]
-        return self.revision, self.final, canonical_json(outcome)
+    def __str__(self) -> str:
+        return f"{self.path}{f':{self.line}' if self.line else ''}: {self.reason}"
 
 
 class RunStore:
@@ -89,110 +53,158 @@ class RunStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self._staged: set[Path] = set()
 
     def create(self) -> RunStore:
         """Makes the folders and proves that they can be written."""
-        try:
-            for name in ("records", "videos", "runs", "tmp"):
+        with writing(self.root):
+            for name in FOLDERS:
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             with self.staging():
                 pass
-        except OSError as error:
-            raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error
         return self
 
     def exists(self) -> bool:
         return (self.root / "records").is_dir()
 
     def records(self) -> dict[str, Record]:
-        """Every outcome by its key, the newest of each. Torn last lines are skipped."""
+        """Every outcome by its key, the newest of each; warns of what is damaged and left out."""
         found: dict[str, Record] = {}
+        damage: list[Damage] = []
+        for one in self.lines():
+            if isinstance(one, Damage):
+                damage.append(one)
+            else:
+                newest(found, one)
+        self._warn("records", damage)
+        return found
+
+    def lines(self) -> Iterator[Record | Damage]:
+        """Every line of every file of records. What follows a last newline is torn, and no line."""
         try:
             for path in sorted((self.root / "records").glob("*.jsonl")):
-                for record in _read_records(path):
-                    held = found.get(record.key)
-                    if held is None or record.rank > held.rank:
-                        found[record.key] = record
+                yield from lines_of(path)
         except OSError as error:
             raise StoreError(f"cannot read the store {self.root}: {error}") from error
-        return found
 
     def writer(self) -> RecordWriter:
         return RecordWriter(self.root / "records" / f"{uuid.uuid4().hex}.jsonl")
 
-    def video_path(self, key: str) -> Path:
-        return self.root / "videos" / key[:2] / f"{key}.mp4"
+    def video_path(self, sha256: str, key: str = "") -> Path:
+        """Where a video lies; older stores, where its ``key`` finds it, named it by that."""
+        path, old = self._video(sha256), self._video(key) if key else None
+        return old if old and not path.exists() and old.exists() else path
 
-    def notes(self, key: str) -> tuple[str, ...]:
+    def video(self, sha256: str, key: str = "") -> Video:
+        """A stored video, probed and found to be what was recorded.
+
+        Raises ``StoreError`` for one that is gone or is another.
+        """
+        return probed(self.video_path(sha256, key), sha256)
+
+    def notes(self, record: Record) -> tuple[str, ...]:
         """The notes of a stored video; empty for one that is gone.
 
         One that is refused today, as HDR is, has the reason for a note: no score of it counts.
         """
-        path = self.video_path(key)
+        path = self.video_path(record.video_sha256, record.key)
         try:
             return probe(path).notes if path.exists() else ()
         except VideoError as error:
             return (str(error),)
 
-    def publish(self, staged: Path, key: str) -> Path:
+    def publish(self, staged: Path, sha256: str) -> Path:
         """Moves a finished video to its place: all of it or nothing, also when the disk is full."""
-        path = self.video_path(key)
+        path = self._video(sha256)
         path.parent.mkdir(exist_ok=True)
-        with staged.open("rb+") as file:
-            os.fsync(file.fileno())
-        staged.replace(path)
+        publish(staged, path)
         return path
+
+    def _video(self, name: str) -> Path:
+        if not _HASH.fullmatch(name):
+            raise StoreError(f"{self.root}: a record names the video {name!r}, which is no sha256")
+        return self.root / "videos" / name[:2] / f"{name}.mp4"
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """A folder for unfinished work, removed afterwards; its name tells whose it is."""
-        path = self.root / "tmp" / f"{_host()}-{os.getpid()}-{uuid.uuid4().hex}"
-        self._staged.add(path)
+        """A folder for unfinished work, removed afterwards, and locked so that nobody else does."""
+        lock = self._claim()
+        folder = lock.path.with_suffix("")
         try:
-            path.mkdir()
-            yield path
+            folder.mkdir()
+            yield folder
         finally:
-            shutil.rmtree(path, ignore_errors=True)
-            self._staged.discard(path)
+            try:
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:  # interrupted, it is left to ``sweep``
+                lock.release(keep=folder.exists())
 
-    def sweep(self, *, own: bool = False) -> None:
-        """Removes what processes of this machine that no longer live left unfinished.
+    def _claim(self) -> Lock:
+        while True:
+            if lock := claim(self.root / "tmp" / f"{uuid.uuid4().hex}.lock"):
+                return lock
 
-        ``own``: also what this store staged, for a run that was interrupted while it tidied up.
-        """
-        for path in self._staged.copy() if own else ():
-            shutil.rmtree(path, ignore_errors=True)
-            self._staged.discard(path)
-        for path in (self.root / "tmp").iterdir():
-            host, _, rest = path.name.partition("-")
-            pid = rest.partition("-")[0]
-            if host == _host() and not _alive(int(pid)):
-                shutil.rmtree(path, ignore_errors=True)
+    def sweep(self) -> bool:
+        """Removes unfinished work whose owner is gone; returns whether any is still at work."""
+        busy = False
+        for path in (self.root / "tmp").glob("*.lock"):
+            if lock := inherit(path):
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                lock.release()
+            else:
+                busy = busy or path.exists()
+        return busy
 
-    def write_manifest(self, request: Mapping[str, Json], provenance: Mapping[str, Json]) -> int:
-        """Files a request under the hash of its content; returns its revision, the newest."""
-        revision = 1 + max((m["revision"] for m in self.manifests()), default=0)
+    def write_manifest(
+        self, request: Mapping[str, Json], provenance: Mapping[str, Json], *, revision: int = 0
+    ) -> int:
+        """Files a request under the hash of its content; returns its revision, else the newest."""
+        revision = revision or 1 + self.newest_revision()
         manifest = {
             "schema": SCHEMA,
+            "check": digest([revision, request]),
             "revision": revision,
             "request": dict(request),
             "provenance": dict(provenance),
         }
-        with self.staging() as folder:
+        path = self.root / "runs" / f"{digest(request)}.json"
+        with writing(path), self.staging() as folder:
             staged = folder / "manifest.json"
             staged.write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
-            staged.replace(self.root / "runs" / f"{digest(request)}.json")
+            publish(staged, path)
         return revision
 
     def manifests(self) -> list[dict[str, Any]]:
-        """Every request, the oldest first."""
-        paths = sorted((self.root / "runs").glob("*.json"))
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-        for path, manifest in zip(paths, found, strict=True):
-            if manifest["schema"] != SCHEMA:
-                raise StoreError(f"{path}: schema {manifest['schema']}; this is {SCHEMA}")
-        return sorted(found, key=lambda manifest: manifest["revision"])
+        """Every request, the oldest first; warns of what is damaged and left out."""
+        found, damage = self.read_manifests()
+        self._warn("manifests", damage)
+        return found
+
+    def read_manifests(self) -> tuple[list[dict[str, Any]], list[Damage]]:
+        """Every request, the oldest first, and the files that hold none."""
+        found: list[dict[str, Any]] = []
+        damage: list[Damage] = []
+        for path in sorted((self.root / "runs").glob("*.json")):
+            try:
+                found.append(_manifest(path))
+            except ValueError as error:
+                damage.append(Damage(path=path, reason=f"no manifest: {error}"))
+        return sorted(found, key=lambda manifest: manifest["revision"]), damage
+
+    def newest_revision(self) -> int:
+        """The number of the run that was asked for last; 0 before the first."""
+        found, damage = self.read_manifests()
+        revisions = [manifest["revision"] for manifest in found]
+        if damage:  # theirs are unknown, and what comes now must count before it
+            revisions += [record.revision for record in self.records().values()]
+        return max(revisions, default=0)
+
+    def _warn(self, what: str, damage: list[Damage]) -> None:
+        if damage:
+            warnings.warn(
+                f"{len(damage)} damaged {what} are left out, such as {damage[0]}; "
+                f"a2bench store check {self.root} tells all",
+                stacklevel=3,
+            )
 
 
 class RecordWriter:
@@ -201,50 +213,100 @@ class RecordWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, record: Record) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        line = canonical_json({"schema": SCHEMA, **asdict(record), "written_at": now})
-        with self._path.open("ab") as file:
+    def append(self, *records: Record) -> None:
+        """All of them or none. Raises ``StoreError`` naming the file."""
+        lines = b"".join(map(to_line, records))
+        with writing(self._path), self._path.open("ab", buffering=0) as file:
             end = file.tell()
             try:
-                file.write(line.encode("utf-8", "surrogatepass") + b"\n")
-                file.flush()
+                if (written := file.write(lines)) != len(lines):
+                    file.write(lines[written:])  # says why it cannot
                 os.fsync(file.fileno())
-            except OSError as error:
+            except OSError:
                 file.truncate(end)  # a torn line must not run into the next one
-                raise StoreError(f"cannot write {self._path}: {error.strerror}") from error
+                raise
+            if end == 0:
+                _keep_name(self._path)
 
 
-def _read_records(path: Path) -> Iterator[Record]:
-    names = {f.name for f in fields(Record)}
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is torn
-        try:
-            row = json.loads(line.decode("utf-8", "surrogatepass"))
-            if row.pop("schema") != SCHEMA:
-                raise StoreError(f"{path}:{number}: written by another version of a2bench")
-            row["status"] = Status(row["status"])
-            row.setdefault("licence", "")  # older records have none
-            record = Record(**{name: row[name] for name in names})
-            if not isinstance(record.key, str) or record.rank < (0, False, ""):
-                raise ValueError("a key that is no text, or a revision below 0")
-            yield record
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise StoreError(f"{path}:{number}: damaged record: {error}") from error
+def lines_of(path: Path) -> Iterator[Record | Damage]:
+    """The records of a file, and a damage for each line that is none."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield from_line(line[:-1])
+            except ValueError as error:
+                yield Damage(path=path, line=number, reason=f"damaged record: {error}")
+            except StoreError as error:
+                raise StoreError(f"{path}:{number}: {error}") from error
 
 
-def _host() -> str:
-    return digest(socket.gethostname())[:12]
-
-
-def _alive(pid: int) -> bool:
-    if os.name != "posix":  # elsewhere a signal 0 would end the process instead of asking for it
-        return True
+def probed(path: Path, sha256: str) -> Video:
+    """The video of a file. Raises ``StoreError`` unless it is there and has this sha256."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    stat = Path(f"/proc/{pid}/stat")  # a zombie is dead, though nobody has fetched its exit code
-    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+        video = probe(path)
+        found = video.sha256
+    except VideoError:
+        if not path.is_file():
+            raise StoreError(f"{path} is gone: run the model again") from None
+        found = file_sha256(path)
+        if found == sha256:
+            raise
+    if found != sha256:
+        raise StoreError(
+            f"{path} is not the video that was recorded: its sha256 is {found}, not {sha256}; "
+            "delete it and run the model again"
+        )
+    return video
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tells what the disk refuses as ``StoreError``, with the path."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def publish(staged: Path, path: Path) -> None:
+    """Gives a finished file its name, so that a crash leaves all of it or nothing."""
+    with staged.open("rb+") as file:
+        os.fsync(file.fileno())
+    staged.replace(path)
+    _keep_name(path)
+
+
+def _keep_name(path: Path) -> None:
+    """Forces a name in a folder to the disk."""
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """A manifest. Raises ``ValueError`` for what is none, ``StoreError`` for a later version's."""
+    try:
+        found = json.loads(path.read_bytes())
+        request, revision = found["request"], found["revision"]
+        canonical_json(found)
+        schema, check = found["schema"], found.get("check")
+        for name in ("model", "suite", "profile", "metrics"):
+            request[name]
+        for case_id, case_key, seed, video in request["works"]:
+            if [*map(type, (case_id, case_key, seed, video))] != [str, str, int, str]:
+                raise ValueError("its works are none")
+    except (KeyError, TypeError, RecursionError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if type(revision) is not int or revision < 0:
+        raise ValueError(f"its revision is {revision!r}")
+    if digest(request) != path.stem or (check or schema) not in (digest([revision, request]), 1):
+        raise ValueError("its request is not that of its checksum")
+    if schema not in (1, SCHEMA):
+        raise StoreError(f"{path}: written by another version of a2bench (schema {schema})")
+    return dict(found)

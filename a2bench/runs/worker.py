@@ -17,74 +17,61 @@ from a2bench.errors import (
     MetricError,
     NotApplicable,
     Refused,
+    StoreError,
     VideoError,
 )
 from a2bench.features import FeatureBank
 from a2bench.keys import canonical_json
 from a2bench.metric import Metric, MetricInfo, metric_licence, outside, within
 from a2bench.redaction import redact
+from a2bench.runs.record import Record
 from a2bench.runs.request import Job, Request, score_key
-from a2bench.runs.store import Record, RecordWriter, RunStore
+from a2bench.runs.store import RecordWriter, RunStore
 from a2bench.types import Json, Measurement, Status, Video
 from a2bench.video import probe
+
+FAILURES = (Exception, SystemExit)
+"""What a work may raise without stopping the others; not ``KeyboardInterrupt``."""
 
 
 class Worker:
     """Does jobs of one request against one store. Cheap to send to another process."""
 
     def __init__(self, request: Request, store: RunStore, *, revision: int) -> None:
-        self.request = request
         self.store = store
         self.revision = revision
+        self._generator = request.generator
+        self._profile = request.profile
+        self._identities = request.identities
         self._metrics = {m.info.name: m for m in request.metrics}
         self._writer: RecordWriter | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_writer": None}  # each process appends to a file of its own
 
-    def perform(self, job: Job) -> tuple[Record, ...]:
-        """Makes the video when it is missing, then the scores that are missing."""
-        records: list[Record] = []
+    def perform(self, job: Job) -> Iterator[Record]:
+        """Makes the video when it is missing, then the scores that are missing.
+
+        Yields each record when it is on the disk. Raises ``StoreError`` where the disk refuses it.
+        """
         video = self._stored_video(job)
         if video is None:
             record, video = self._generate(job)
-            records.append(self._keep(record))
+            yield self._keep(record)
         elif job.unread and video.notes:
-            records.append(self._keep(self._video_record(job, video=video)))
+            yield self._keep(self._video_record(job, video=video))
         if video is not None:
             chosen = [self._metrics[name] for name in job.metrics]
             bank = FeatureBank(job.case, video, [e for m in chosen for e in m.extractors])
             made = replace(job, video_sha256=video.sha256, read=video.notes)
             for metric in chosen:
-                records.append(self._keep(self._score(made, metric, bank)))
-        return tuple(records)
+                yield self._keep(self._score(made, metric, bank))
 
-    def remainder(self, job: Job) -> Iterator[Job]:
-        """The steps of a job that left no record, one job for each, looked up as they come."""
-        if self._made(job) is None:
-            yield replace(job, metrics=())
-        video = self._made(job)
-        if video is not None:
-            records = self.store.records()
-            for name in job.metrics:
-                step = replace(
-                    job,
-                    video_sha256=video.video_sha256,
-                    metrics=(name,),
-                    read=job.read if video.read is None else video.read,
-                )
-                if self._score_key(step, name) not in records:
-                    yield step
-
-    def give_up(self, job: Job, reason: str) -> tuple[Record, ...]:
+    def give_up(self, job: Job, reason: str) -> Record:
         """Records a job of one step as failed."""
         if not job.metrics:
-            return (self._keep(self._video_record(job, error=reason)),)
-        return (self._keep(self._score_record(job, job.metrics[0], Status.FAILED, error=reason)),)
-
-    def _made(self, job: Job) -> Record | None:
-        record = self.store.records().get(job.video_key)
-        return record if record and record.status is Status.OK else None
+            return self._keep(self._video_record(job, error=reason))
+        return self._keep(self._score_record(job, job.metrics[0], Status.FAILED, error=reason))
 
     def _keep(self, record: Record) -> Record:
         self._writer = self._writer or self.store.writer()
@@ -93,33 +80,31 @@ class Worker:
 
     def _stored_video(self, job: Job) -> Video | None:
         """The video of the store, unless it is to be made, is gone or was tampered with."""
-        path = self.store.video_path(job.video_key)
-        if not job.video_sha256 or not path.exists():
+        if not job.video_sha256:
             return None
         try:
-            video = probe(path)
-        except VideoError:
+            return self.store.video(job.video_sha256, job.video_key)
+        except (StoreError, VideoError):
             return None
-        return video if video.sha256 == job.video_sha256 else None
 
     def _generate(self, job: Job) -> tuple[Record, Video | None]:
         start = time.perf_counter()
         try:
             video = self._publish(job)
-        except Exception as error:  # noqa: BLE001 - the boundary of a work: one failure must not stop the others
+        except FAILURES as error:
             return self._video_record(job, error=_describe(error), seconds=_since(start)), None
         return self._video_record(job, video=video, seconds=_since(start)), video
 
     def _publish(self, job: Job) -> Video:
         with self.store.staging() as folder:
             out = folder / "video.mp4"
-            self.request.generator.generate(job.case, seed=job.seed, out=out)
+            self._generator.generate(job.case, seed=job.seed, out=out)
             _check_output(folder, out)
             video = probe(out)
             try:
-                return replace(video, path=self.store.publish(out, job.video_key))
+                return replace(video, path=self.store.publish(out, video.sha256))
             except OSError as error:
-                path = self.store.video_path(job.video_key)
+                path = self.store.video_path(video.sha256)
                 raise GeneratorError(f"cannot publish {path}: {error.strerror}") from error
 
     def _score(self, job: Job, metric: Metric, bank: FeatureBank) -> Record:
@@ -131,13 +116,13 @@ class Worker:
             return self._score_record(job, name, Status.NOT_APPLICABLE, error=str(reason))
         except Refused as reason:
             return self._score_record(job, name, Status.REFUSED, error=str(reason))
-        except Exception as error:  # noqa: BLE001 - the boundary of a work: one failure must not stop the others
+        except FAILURES as error:
             return self._score_record(job, name, Status.FAILED, error=_describe(error))
         return self._score_record(job, name, Status.OK, measured=measured, seconds=_since(start))
 
     def _score_key(self, job: Job, metric: str) -> str:
-        identity = self.request.identities[metric]
-        return score_key(job.video_key, job.video_sha256, identity, self.request.profile, job.read)
+        identity = self._identities[metric]
+        return score_key(job.video_key, job.video_sha256, identity, self._profile, job.read)
 
     def _score_record(
         self,
@@ -152,11 +137,11 @@ class Worker:
         return Record(
             kind="score",
             key=self._score_key(job, metric),
-            model=self.request.generator.info.name,
+            model=self._generator.info.name,
             case_id=job.case.id,
             case_key=job.case.key,
             seed=job.seed,
-            profile=self.request.profile,
+            profile=self._profile,
             metric=metric,
             video_sha256=job.video_sha256,
             status=status,
@@ -179,7 +164,7 @@ class Worker:
         return Record(
             kind="video",
             key=job.video_key,
-            model=self.request.generator.info.name,
+            model=self._generator.info.name,
             case_id=job.case.id,
             case_key=job.case.key,
             seed=job.seed,
@@ -225,10 +210,14 @@ def _shape(video: Video) -> dict[str, Json]:
     return {**{name: getattr(video, name) for name in names}, "read": list(video.notes)}
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """A failure in one line: our own errors speak for themselves, others name their type."""
-    text = str(error) if isinstance(error, A2BenchError) else f"{type(error).__name__}: {error}"
-    return redact(text)
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a foreign error's text may be broken, too
+        text = "its text cannot be read"
+    kind = type(error).__name__
+    return redact(text if isinstance(error, A2BenchError) else f"{kind}: {text}")
 
 
 def _since(start: float) -> float:

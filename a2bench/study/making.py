@@ -25,7 +25,6 @@ from a2bench.study.known_answers import KnownClip, KnownPage, Look, known_pages
 from a2bench.study.playback import Format, common_format, copy_picture, copy_video, write_clip
 from a2bench.study.selection import Chosen, Together
 from a2bench.types import Case, Suite, Video, VideoId
-from a2bench.video import probe
 
 Tick = Callable[[], None]
 Job = Callable[[], None]
@@ -75,10 +74,10 @@ class Plan:
 
 
 def plan(suite: Suite, chosen: Chosen, options: Options) -> Plan:
-    """Reads the headers of all videos and lays out the pages. Raises ``CannotRun``."""
-    paths = [path for together in chosen.shown for path in together.videos.values()]
+    """Reads and checks all videos and lays out the pages. Raises ``CannotRun``."""
+    stored = [one for together in chosen.shown for one in together.videos.values()]
     with _unreadable_told():
-        videos = {path: probe(path) for path in paths}
+        videos = {one.path: one.probed() for one in stored}
     form = common_format(list(videos.values()))
     at_once = min(options.at_once, len(chosen.models))
     cases = [together.case for together in chosen.shown]
@@ -209,7 +208,7 @@ def _rated(plan: Plan, together: Together, block: Sequence[int], votes: int, med
     """A page with the models of a block. A video that is in several pages has one copy."""
     case = together.case
     models = [plan.chosen.models[index] for index in block]
-    videos = [plan.videos[together.videos[model]] for model in models]
+    videos = [plan.videos[together.videos[model].path] for model in models]
     return Item(
         id="",
         kind=Kind.RATED,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from a2bench.errors import CannotRun, UnknownName, UsageError
 from a2bench.results.leaderboard import Row, collect
-from a2bench.results.videos import stored_videos
+from a2bench.results.videos import StoredVideo, stored_videos
 from a2bench.runs.store import RunStore
 from a2bench.types import Case
 
@@ -21,7 +20,7 @@ class Together:
 
     case: Case
     seed: int
-    videos: Mapping[str, Path]
+    videos: Mapping[str, StoredVideo]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +99,13 @@ def _rows(stores: Sequence[RunStore], models: Sequence[str]) -> list[Row]:
 
 def _held(
     stores: Sequence[RunStore], rows: Sequence[Row]
-) -> dict[str, dict[tuple[str, int], Path]]:
-    """The video files by model, then by case key and seed."""
-    held: dict[str, dict[tuple[str, int], Path]] = {str(row.model["name"]): {} for row in rows}
+) -> dict[str, dict[tuple[str, int], StoredVideo]]:
+    """The videos by model, then by case key and seed."""
+    held: dict[str, dict[tuple[str, int], StoredVideo]] = {
+        str(row.model["name"]): {} for row in rows
+    }
     for one in stored_videos(stores, rows):
-        held[one.video.model][one.case_key, one.video.seed] = one.path
+        held[one.video.model][one.case_key, one.video.seed] = one
     return held
 
 

@@ -25,8 +25,9 @@ from a2bench.ratings.opinions import qualities, without
 from a2bench.ratings.raters import Verdict, verdicts
 from a2bench.ratings.table import ALL, Rating, read
 from a2bench.results.recipe import load_recipe
+from a2bench.runs.record import Record
 from a2bench.runs.request import score_key
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.study.database import Database
 from a2bench.study.design import Clip, Design, Item
 from a2bench.study.folder import DESIGN, SQLITE

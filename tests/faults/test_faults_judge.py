@@ -18,7 +18,8 @@ from a2bench.metrics.judge.scores import TextToJudge
 from a2bench.metrics.judge.visible_text import FrameText, VisibleText, speaks
 from a2bench.results.leaderboard import collect, to_csv, to_markdown
 from a2bench.runs.provenance import provenance
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.record import Record
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from a2bench.video import encode, probe
 from tests.helpers.fakes import Canned, Level

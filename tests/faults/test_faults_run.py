@@ -18,9 +18,10 @@ from a2bench.cli import main
 from a2bench.metrics.profiles import lite
 from a2bench.registry import choose_metrics
 from a2bench.results.leaderboard import collect, to_csv
-from a2bench.runs.executors import Processes, Ray, Serial
-from a2bench.runs.loop import Executor, Policy, perform, plan
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.executors import Executor, Processes, Ray, Serial
+from a2bench.runs.loop import Policy, perform, plan
+from a2bench.runs.record import Record
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from tests.helpers import ROOT
 from tests.helpers.fakes import Cured, Level, Misbehaves
@@ -57,7 +58,7 @@ def test_fault_15_a_changed_reference_is_a_miss_and_status_explains(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, store = write_suite(tmp_path / "suite", 2), tmp_path / "store"
-    assert main(command(path, store, "--workers", "1")[3:]) == 0
+    assert main(command(path, store, "--in-process")[3:]) == 0
     image = tmp_path / "suite" / "case-001-object.png"
     image.write_bytes((tmp_path / "suite" / "case-002-object.png").read_bytes())
     assert main(command(path, store, "--dry-run")[3:]) == 3  # the manifest's sha256 differs

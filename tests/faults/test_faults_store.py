@@ -115,7 +115,7 @@ def test_fault_03_disk_full_gives_exit_code_2(
     suite = write_suite(tmp_path / "suite", 1)
 
     monkeypatch.setattr("a2bench.runs.store.os.fsync", full_disk)
-    code = main(command(suite, tmp_path / "store", "--workers", "1")[3:])
+    code = main(command(suite, tmp_path / "store", "--in-process")[3:])
     assert code == 2
     assert "No space left on device" in capsys.readouterr().out
 
@@ -161,7 +161,7 @@ def test_fault_05_two_processes_on_one_store(tmp_path: Path) -> None:
 def test_fault_06_unicode_and_spaces_in_paths_work(tmp_path: Path) -> None:
     suite = write_suite(tmp_path / "sü ite", 1)
     store = tmp_path / "mein Läufer 走" / "deep" / "store"
-    assert main(command(suite, store, "--workers", "1")[3:]) == 0
+    assert main(command(suite, store, "--in-process")[3:]) == 0
     assert csv_of(store).count("\n") == 2
 
 

@@ -6,15 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from a2bench.keys import file_sha256
 from a2bench.metric import Metric
 from a2bench.results.leaderboard import collect, to_csv
+from a2bench.runs.crew import Outcome
 from a2bench.runs.executors import Serial
-from a2bench.runs.loop import Outcome, Policy, perform, plan
+from a2bench.runs.loop import Policy, perform, plan
+from a2bench.runs.record import Record
 from a2bench.runs.request import Request
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Status, Suite
 from tests.helpers.fakes import Level
 from tests.helpers.generators import MyGenerator
+from tests.helpers.makers import write_video
 
 
 def ask(
@@ -66,3 +70,13 @@ def record(key: str = "k", *, revision: int = 1, value: float | None = 0.5) -> R
         error=None if value is not None else "broke",
         revision=revision,
     )
+
+
+def stored(store: RunStore, *shape: Any, **more: Any) -> str:
+    """The sha256 of a video that is put into a store; the arguments are ``write_video``'s."""
+    with store.staging() as folder:
+        path = folder / "video.mp4"
+        write_video(path, *shape, **more)
+        sha256 = file_sha256(path)
+        store.publish(path, sha256)
+    return sha256

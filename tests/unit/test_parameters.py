@@ -146,7 +146,7 @@ def test_two_revisions_are_two_models_and_infinity_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite, store = write_suite(tmp_path / "suite", 1), tmp_path / "store"
-    words = [*command(suite, store, "--workers", "1")[3:], "--model", f"{__name__}:Scaled"]
+    words = [*command(suite, store, "--in-process")[3:], "--model", f"{__name__}:Scaled"]
     for revision in ("1.1", "1.10", "12e4567"):
         assert main([*words, "--param", f"revision={revision}"]) == 0
     videos = [r for r in RunStore(store).records().values() if r.kind == "video"]

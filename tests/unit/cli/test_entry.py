@@ -16,7 +16,7 @@ from tests.helpers.suites import write_suite
 
 
 def arguments(suite: Path, store: Path, *more: str) -> list[str]:
-    return command(suite, store, "--workers", "1", *more)[3:]
+    return command(suite, store, "--in-process", *more)[3:]
 
 
 @pytest.fixture

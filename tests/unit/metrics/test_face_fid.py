@@ -216,7 +216,7 @@ def lacking() -> Profile:
 
 
 def run(suite: Path, store: Path, *more: str) -> None:
-    assert main([*command(suite, store, "--workers", "1", *more)[3:]]) in (0, 2)
+    assert main([*command(suite, store, "--in-process", *more)[3:]]) in (0, 2)
 
 
 def ask(suite: Path | str, *words: str, profile: str = "counts") -> None:

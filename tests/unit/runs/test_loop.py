@@ -195,7 +195,7 @@ def test_a_video_that_is_gone_or_was_changed_is_made_again(tmp_path: Path) -> No
     suite, store = make_suite(tmp_path / "s", 2), RunStore(tmp_path / "store")
     do(ask(suite), store)
     gone, changed = (
-        store.video_path(job.key) for job in store.records().values() if job.kind == "video"
+        store.video_path(r.video_sha256) for r in store.records().values() if r.kind == "video"
     )
     gone.unlink()
     changed.write_bytes(b"not what was made")

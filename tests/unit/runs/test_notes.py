@@ -17,8 +17,9 @@ from a2bench.metrics.extractors.motion.flow import DisFlow
 from a2bench.metrics.extractors.motion.pairs import PairMotion
 from a2bench.results.leaderboard import collect
 from a2bench.runs.loop import Policy, plan
+from a2bench.runs.record import Record
 from a2bench.runs.request import Request
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Case
 from a2bench.video import probe
 from tests.helpers.fakes import Level
@@ -61,13 +62,13 @@ def test_an_old_record_of_such_a_video_is_looked_at_and_scored_anew(tmp_path: Pa
 
 def test_an_old_video_that_is_refused_today_is_not_taken_as_done(tmp_path: Path) -> None:
     request, store, _ = wide(tmp_path)
-    (key,) = (key for _, _, key in request.works())
+    (made,) = (r for r in store.records().values() if r.kind == "video")
     old = {name: _as_before(record) for name, record in store.records().items()}
-    store.video_path(key).unlink()
-    assert store.notes(key) == ()  # a video that was deleted keeps its scores
+    store.video_path(made.video_sha256).unlink()
+    assert store.notes(made) == ()  # a video that was deleted keeps its scores
     hdr = tmp_path / "hdr.mp4"
     written("libx265", "yuv420p10le", color_trc=16)(hdr)
-    hdr.rename(store.video_path(key))
+    hdr.rename(store.video_path(made.video_sha256))
     (job,) = plan(request, old, Policy.ONLY_MISSING, store.notes).jobs
     assert job.metrics == ("level",)
     assert "HDR (PQ)" in job.read[0]

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from a2bench.errors import StoreError
 from a2bench.keys import canonical_json
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.record import Record
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from tests.helpers.properties import ANY_TEXT, JSON, deterministic
 from tests.helpers.runs import record

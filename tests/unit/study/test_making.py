@@ -17,7 +17,8 @@ from a2bench.errors import A2BenchError, CannotRun, UsageError
 from a2bench.keys import file_sha256
 from a2bench.ratings.answers import Kind
 from a2bench.results.videos import opened
-from a2bench.runs.store import Record, RunStore
+from a2bench.runs.record import Record
+from a2bench.runs.store import RunStore
 from a2bench.study.database import Database
 from a2bench.study.design import Design
 from a2bench.study.folder import open_study
@@ -25,7 +26,8 @@ from a2bench.study.making import Options, applicable, make, plan
 from a2bench.study.selection import choose
 from a2bench.types import Role, Status, Suite
 from a2bench.video import decode, probe
-from tests.helpers.makers import make_case, make_suite, write_video
+from tests.helpers.makers import make_case, make_suite
+from tests.helpers.runs import stored
 from tests.helpers.study_pages import rate
 
 OURS = tuple(c for c in criteria() if c.set == "a2bench")
@@ -50,13 +52,14 @@ def make_store(
         for seed in seeds:
             key = f"{len(works):02x}{model}{seed}"
             works.append((case.id, case.key, seed, key))
-            there = case.id not in lacking
-            if there:
-                write_video(store.video_path(key), 5, size, fps, seed=number + len(model))
+            sha256 = ""
+            if case.id not in lacking:
+                sha256 = stored(store, 5, size, fps, seed=number + len(model))
             writer.append(
                 Record(
                     kind="video", key=key, model=model, case_id=case.id, case_key=case.key,
-                    seed=seed, status=Status.OK if there else Status.FAILED, revision=1,
+                    seed=seed, status=Status.OK if sha256 else Status.FAILED, revision=1,
+                    video_sha256=sha256,
                 )
             )  # fmt: skip
     request = {
@@ -123,10 +126,11 @@ def test_a_clip_is_the_copy_of_its_own_video(tmp_path: Path, suite: Suite) -> No
         for clip in item.clips:
             store = RunStore(tmp_path / clip.video.model)
             records = store.records().values()
-            (key,) = (r.key for r in records if r.case_id == clip.video.case)
-            assert clip.sha256 == file_sha256(store.video_path(key))
+            (record,) = (r for r in records if r.case_id == clip.video.case)
+            source = store.video_path(record.video_sha256)
+            assert clip.sha256 == record.video_sha256 == file_sha256(source)
             pictures = []
-            for path in (store.video_path(key), tmp_path / "study" / "media" / clip.media):
+            for path in (source, tmp_path / "study" / "media" / clip.media):
                 pictures.append(np.stack([frame for _, frame in decode(probe(path))]))
             assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 3
 
@@ -221,7 +225,8 @@ def test_a_case_that_a_model_lacks_is_left_out_and_told(tmp_path: Path, suite: S
     first = choose(stores, suite.cases[1:], (), limit=1)
     assert [t.case.id for t in first.shown] == ["case-003"]
     assert choose(stores, suite.cases, (), limit=1).left_out == ()
-    stores[2].video_path(next(iter(stores[2].records()))).unlink()
+    first_of_c = next(iter(stores[2].records().values()))
+    stores[2].video_path(first_of_c.video_sha256).unlink()
     with pytest.raises(CannotRun, match=r"no case has a video.*\n.*of c for 2 cases"):
         choose(stores, suite.cases[:2], ())
 

@@ -1,0 +1,163 @@
+"""One outcome, and its line in a file: JSON that carries a checksum of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Literal, NoReturn
+
+from a2bench.errors import StoreError
+from a2bench.keys import canonical_json
+from a2bench.types import Json, Status
+
+SCHEMA = 2
+"""1, until 0.2: lines have no checksum, videos are named by their keys. It is still read."""
+
+_CHECK = re.compile(rb'\{"check":"([0-9a-f]{16})",')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """The outcome of one piece of work, named by its content key.
+
+    Only a score of status ``ok`` has a value, and that is finite; anything else raises
+    ``ValueError``. ``revision`` numbers the run that wrote it, so that the newest wins without a
+    clock. ``licence`` (of a score: that of the metric and of its weights) and ``written_at`` (UTC)
+    only inform.
+    """
+
+    kind: Literal["video", "score"]
+    key: str
+    model: str
+    case_id: str
+    case_key: str
+    seed: int
+    status: Status
+    metric: str = ""
+    profile: str = ""
+    video_sha256: str = ""
+    value: float | None = None
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    error: str | None = None
+    licence: str = ""
+    seconds: float = 0.0
+    revision: int = 0
+    written_at: str = ""
+
+    def __post_init__(self) -> None:
+        finite = self.value is not None and math.isfinite(self.value)
+        if finite != (self.kind == "score" and self.status is Status.OK):
+            raise ValueError(f"a {self.kind} of status {self.status} has the value {self.value}")
+
+    @property
+    def final(self) -> bool:
+        """Whether the work is done for good; what failed is tried again by the next run."""
+        return self.status is not Status.FAILED
+
+    @property
+    def read(self) -> tuple[str, ...] | None:
+        """The notes of a video; None where the record was made before there were any."""
+        notes = self.detail.get("read")
+        return None if notes is None else tuple(notes)
+
+    @property
+    def rank(self) -> tuple[int, bool, str]:
+        """Which of several records of one key counts: the highest, in any order of reading."""
+        outcome = [self.status, self.value, self.video_sha256, self.error]
+        return self.revision, self.final, canonical_json(outcome)
+
+
+def newest(records: dict[str, Record], record: Record) -> None:
+    """Puts a record among others by their keys, if it counts."""
+    held = records.get(record.key)
+    if (
+        held is None
+        or record.revision > held.revision
+        or (record.revision == held.revision and record.rank > held.rank)
+    ):
+        records[record.key] = record
+
+
+_NUMBER = (int, float)
+_TEXT = (str,)
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("kind", "key", "model", "case_id", "case_key", "status"), _TEXT),
+    **dict.fromkeys(("metric", "profile", "video_sha256", "licence", "written_at"), _TEXT),
+    **dict.fromkeys(("seed", "revision"), (int,)),
+    "value": (*_NUMBER, type(None)),
+    "detail": (dict,),
+    "error": (str, type(None)),
+    "seconds": _NUMBER,
+}
+_REPEATED = ("model", "case_id", "case_key", "metric", "profile", "video_sha256", "licence")
+"""Texts that many records share; in memory they are one."""
+_NAMES = tuple(one.name for one in fields(Record))
+
+
+def to_line(record: Record) -> bytes:
+    """The line of a record: ``{"check":"<16 digits>",...}`` and a newline.
+
+    The check is the beginning of the sha256 of the line without it. A record that was never written
+    gets the time of now.
+    """
+    row = {"schema": SCHEMA, **{name: getattr(record, name) for name in _NAMES}}
+    row["written_at"] = record.written_at or datetime.now(UTC).isoformat(timespec="seconds")
+    body = canonical_json(row).encode("utf-8", "surrogatepass")
+    return b'{"check":"' + _check(body) + b'",' + body[1:] + b"\n"
+
+
+def from_line(line: bytes) -> Record:
+    """The record of a line without its newline.
+
+    Raises ``ValueError`` saying how it is damaged, ``StoreError`` if it is whole and was written by
+    a later version.
+    """
+    row = _checked(line)
+    row.setdefault("licence", "")  # older records have none
+    for name in _NAMES:
+        if name not in row:
+            raise ValueError(f"it lacks {name!r}")
+        if type(row[name]) not in _TYPES[name]:
+            raise ValueError(f"its {name!r} is {type(row[name]).__name__}")
+    if row["revision"] < 0 or row["kind"] not in ("video", "score"):
+        raise ValueError(f"a {row['kind']!r} of revision {row['revision']}")
+    notes = row["detail"].get("read", [])
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise ValueError("its notes are no list of texts")
+    row["status"] = Status(row["status"])
+    for name in _REPEATED:
+        row[name] = sys.intern(row[name])
+    return Record(**{name: row[name] for name in _NAMES})
+
+
+def _checked(line: bytes) -> dict[str, Any]:
+    found = _CHECK.match(line)
+    body = b"{" + line[found.end() :] if found else line
+    if found and found[1] != _check(body):
+        raise ValueError("its checksum is not that of its content")
+    try:
+        row = json.loads(body.decode("utf-8", "surrogatepass"), parse_constant=_refused)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"it is a {type(row).__name__}, no record")
+    schema = row.pop("schema", None)
+    if found and schema != SCHEMA:
+        raise StoreError(f"it was written by another version of a2bench (schema {schema})")
+    if not found and schema != 1:
+        raise ValueError("it has no checksum")
+    return row
+
+
+def _check(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest()[:16].encode()
+
+
+def _refused(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}")
