@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from a2bench.errors import UnknownName, UsageError
+from a2bench.errors import A2BenchError, UnknownName, UsageError
 from a2bench.generator import Generator
 from a2bench.metric import Metric, Profile
 from a2bench.parameters import typed
@@ -26,10 +27,12 @@ R = TypeVar("R")
 class Registry(Generic[T]):
     """The components of one kind, by name."""
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str], *has: str) -> None:
         self.kind = kind
         self.group = group
         self._builtin = builtin
+        self._has = has
+        """What each component has: the first is read when it is made, to tell early what fails."""
 
     def targets(self) -> dict[str, str]:
         """Every name with its target; a built-in name is never shadowed by a plug-in."""
@@ -49,8 +52,13 @@ class Registry(Generic[T]):
             found: Any = import_module(module)
             for part in attribute.split("."):
                 found = getattr(found, part)
-        except (ImportError, AttributeError) as error:
-            raise UsageError(f"{self.kind} {name!r} ({target}) does not load: {error}") from error
+        except Exception as error:
+            told = error if isinstance(error, ImportError | AttributeError) else told_at(error)
+            raise UsageError(f"{self.kind} {name!r} ({target}) does not load: {told}") from error
+        try:
+            inspect.signature(found)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{self.kind} {name!r} ({target}) cannot be made: {error}") from error
         return found
 
     def create(self, name: str, params: Mapping[str, Any] | None = None) -> T:
@@ -58,13 +66,23 @@ class Registry(Generic[T]):
 
         Raises ``UsageError`` naming the parameters that it takes when they do not fit.
         """
-        factory = self.load(name)
+        factory, params = self.load(name), params or {}
+        signature = inspect.signature(factory)
         try:
-            inspect.signature(factory).bind(**(params or {}))
+            signature.bind(**params)
         except TypeError as error:
-            takes = ", ".join(inspect.signature(factory).parameters) or "none"
+            takes = ", ".join(signature.parameters) or "none"
             raise UsageError(f"{self.kind} {name!r}: {error}; it takes: {takes}") from error
-        component: T = factory(**(params or {}))
+        try:
+            component: T = factory(**params)
+            lacks = [one for one in self._has if not hasattr(component, one)]
+        except A2BenchError:
+            raise
+        except Exception as error:
+            raise UsageError(f"{self.kind} {name!r} fails: {told_at(error)}") from error
+        if lacks:
+            what = f"{self.kind} {name!r} is no {self.kind}: it has no {' and no '.join(lacks)}"
+            raise UsageError(f"{what} (CONTRIBUTING.md tells what a {self.kind} is)")
         return component
 
     def typed(self, name: str, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -123,17 +141,28 @@ GENERATORS: Registry[Generator] = Registry(
         "stuttered": "a2bench.generators.controls:Stuttered",
         "swapped": "a2bench.generators.controls:Swapped",
     },
+    *("info", "generate"),
 )
 
 PROFILES: Registry[Profile] = Registry(
     "profile",
     "a2bench.profiles",
     {"lite": "a2bench.metrics.profiles:lite", "paper": "a2bench.metrics.profiles:paper"},
+    *("metrics", "all", "sets"),
 )
 """Each target is a function that builds the profile; its metrics share their extractors."""
 
-METRICS: Registry[Metric] = Registry("metric", "a2bench.metrics", {})
+METRICS: Registry[Metric] = Registry(
+    "metric", "a2bench.metrics", {}, *("info", "extractors", "score")
+)
 """Metrics that plug-ins bring; a profile's own are known by the profile."""
+
+
+def told_at(error: Exception) -> str:
+    """A foreign error in one line: its type, its text and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def build_profile(name: str, device: str = "cpu") -> Profile:

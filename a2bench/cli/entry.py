@@ -1,14 +1,20 @@
 """The command line. Every command is one call into the modules below it.
 
-Exit codes: 0 all ok, 1 usage, 2 finished with failures, 3 could not run, 130 interrupted.
+Exit codes: 0 all ok, 1 usage, 2 finished with failures, 3 could not run, 130 interrupted (143 by
+SIGTERM, 129 by SIGHUP).
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +28,7 @@ from a2bench.cli.store import app as store_app
 from a2bench.cli.study import app as study_app
 from a2bench.cli.suites import app as suites_app
 from a2bench.cli.weights import app as weights_app
-from a2bench.errors import A2BenchError, UsageError
+from a2bench.errors import A2BenchError, CannotRun, UsageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
@@ -59,23 +65,74 @@ _ClickError: type[Exception] = next(
 )
 
 
+class _Ended(KeyboardInterrupt):
+    """A signal that asks this process to end; work stops as for Ctrl-C."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point: maps what was raised to an exit code and one message."""
     warnings.showwarning = _show_warning
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # package.module:Class may lie where the user stands
+    sys.stdout, sys.stderr = (one or open(os.devnull, "w") for one in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        with _ending_by_signals():
+            _stand_somewhere()
+            words = list(arguments) if arguments is not None else None
+            code = app(args=words, standalone_mode=False)
+            sys.stdout.flush()
     except _ClickError as error:
         error.show()  # type: ignore[attr-defined]
         return 1
-    except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted; the same command goes on from here", 130)
+    except (typer.Abort, KeyboardInterrupt) as error:
+        ended = error if isinstance(error, _Ended) else error.__cause__
+        number = ended.number if isinstance(ended, _Ended) else signal.SIGINT
+        name = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        return _fail(f"{name}; the same command goes on from here", 128 + number)
     except UsageError as error:
         return _fail(str(error), 1)
     except A2BenchError as error:
         return _fail(str(error), 3)
+    except BrokenPipeError:  # who read the output has gone, as `head` does
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _fail(f"{where}{error.strerror or error}", 3)
     return int(code or 0)
+
+
+@contextmanager
+def _ending_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the work in order, unless they are ignored, as by ``nohup``."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(signal.Signals(number))
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in names):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stand_somewhere() -> None:
+    """``package.module:Class`` may lie where the user stands."""
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        raise CannotRun("the current folder was deleted: cd to another") from None
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def _fail(text: str, code: int) -> int:

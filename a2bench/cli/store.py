@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -54,7 +54,7 @@ def compact(store: StoreArgument) -> None:
 @app.command()
 def merge(
     into: StoreArgument,
-    sources: Annotated[StoresArgument, typer.Argument(help="Run stores to add, the newest last.")],
+    sources: StoresArgument,
 ) -> None:
     """Add other stores to one, which may be new; the others stay as they are."""
     from a2bench.results.upkeep import merge as add

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -78,19 +78,20 @@ class Command:
         )
 
     def generate(self, case: Case, *, seed: int, out: Path) -> None:
-        with tempfile.TemporaryFile() as request:  # a file, so that a deaf program blocks nobody
+        with tempfile.TemporaryFile() as request, _warden() as ward:
             request.write(json.dumps(_request(case, seed, out)).encode("ascii"))
-            request.seek(0)
+            request.seek(0)  # a file, so that a deaf program blocks nobody
             process = self._start(request)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        output, errors = _Tail(process.stdout), _Tail(process.stderr)
-        code: int | None = None
-        try:
-            with suppress(subprocess.TimeoutExpired):
-                code = process.wait(self.timeout_s)
-        finally:
-            _end(process)
+            ward(process.pid)
+            assert process.stdout is not None
+            assert process.stderr is not None
+            output, errors = _Tail(process.stdout), _Tail(process.stderr)
+            code: int | None = None
+            try:
+                with suppress(subprocess.TimeoutExpired):
+                    code = process.wait(self.timeout_s)
+            finally:
+                _end(process)
         reason = self._failure(code, out)
         if reason:
             said = errors.text() or output.text() or "nothing"
@@ -156,6 +157,43 @@ def _request(case: Case, seed: int, out: Path) -> dict[str, Json]:
         "seed": seed,
         "out": str(out.absolute()),
     }
+
+
+_WARDEN = """
+import os, signal, sys
+group = sys.stdin.readline()
+if group and not sys.stdin.readline():
+    os.killpg(int(group), signal.SIGKILL)
+"""
+
+
+@contextmanager
+def _warden() -> Iterator[Callable[[int], None]]:
+    """Ends the group of processes that it is told if this process dies within, however it dies.
+
+    A program in a group of its own is reached by no Ctrl-C, and outlives who started it. So a
+    small process watches, which hears the end of its standard input when this one is gone.
+    """
+    if sys.platform == "win32":
+        yield lambda _: None
+        return
+    with subprocess.Popen(
+        (sys.executable, "-I", "-S", "-c", _WARDEN),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # where the group has ended meanwhile
+        start_new_session=True,
+    ) as process:
+        pipe = process.stdin
+        assert pipe is not None
+
+        def tell(text: str) -> None:
+            with suppress(OSError):
+                pipe.write(f"{text}\n".encode())
+                pipe.flush()
+
+        yield lambda group: tell(str(group))
+        tell("ended")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

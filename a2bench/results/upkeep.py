@@ -148,9 +148,9 @@ def _refuse_others(stores: Sequence[RunStore]) -> None:
         if len(groups) > 1:
             model = groups[0][0].requests[subject][0]["model"]["name"]
             raise CannotRun(
-                f"{' and '.join(origins(groups))} hold other videos of {model!r} for the same cases "
-                "and seeds: one of them would be lost. Keep them apart; leaderboard takes several "
-                "stores"
+                f"{' and '.join(origins(groups))} hold other videos of {model!r} for the same "
+                "cases and seeds, so one of them would be lost: keep them apart, and give "
+                "leaderboard both"
             )
 
 
