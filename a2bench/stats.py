@@ -43,6 +43,7 @@ def bootstrap_mean(
     confidence: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
+    fewest: int | None = None,
 ) -> Interval:
     """The mean over cases of each case's mean over its seeds, with a confidence interval.
 
@@ -50,6 +51,7 @@ def bootstrap_mean(
     replacement (a case keeps all its seeds). With fewer the percentiles are too narrow: Student's
     ``mean ± t * sd / sqrt(n)``, which may pass the bounds of the metric. None for one case. Cases
     with equal values have an interval of no width. Memory does not grow with the resamples.
+    ``fewest``: where a part of each value varies over so many cases alone, they decide how.
 
     Raises ``ValueError`` for no case, a case without values, a value that is not finite, or a
     confidence outside (0, 1). Source: Efron and Tibshirani, An Introduction to the Bootstrap, 13.3.
@@ -57,12 +59,13 @@ def bootstrap_mean(
     means = _case_means(values_by_case, confidence)
     n = len(means)
     mean = math.fsum(means) / n
-    if n == 1:
+    fewest = n if fewest is None else min(n, fewest)
+    if fewest < 2:
         return Interval(low=None, mean=mean, high=None)
     offsets = means - mean
-    if n < FEWEST_FOR_BOOTSTRAP:
+    if fewest < FEWEST_FOR_BOOTSTRAP:
         sd = math.sqrt(math.fsum(offsets**2) / (n - 1))
-        half = student_t(confidence, n - 1) * sd / math.sqrt(n)
+        half = student_t(confidence, fewest - 1) * sd / math.sqrt(n)
         return Interval(low=mean - half, mean=mean, high=mean + half)
     random, means_drawn = np.random.default_rng(seed), np.empty(resamples)
     rows = max(1, MOST_DRAWN // n)

@@ -15,6 +15,11 @@ def plain(text: str, *, limit: int = 2000) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def csv_cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     text = plain(text)

@@ -12,7 +12,16 @@ import streamlit as st
 from a2bench.app import frame
 from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
-from a2bench.results.charts import axes, means, net, parts, radar, ranked, shown_table
+from a2bench.results.charts import (
+    axes,
+    means,
+    net,
+    other_cases,
+    parts,
+    radar,
+    ranked,
+    shown_table,
+)
 from a2bench.results.leaderboard import collect, with_values
 from a2bench.results.ranks import remarks, scored
 from a2bench.results.recipe import load_recipe, recipes
@@ -36,7 +45,7 @@ def page() -> None:
         st.error(str(error))
         return
     groups = sorted({line.group for line in lines})
-    group = right.selectbox("Rows of one suite and profile can be compared", groups)
+    group = right.selectbox("Suite and profile", groups)
     lines = [line for line in lines if line.group == group]
     tabs = st.tabs(["Metrics", "Comprehensive score", "Videos"])
     with tabs[0]:
@@ -65,6 +74,11 @@ def _ratio(path: Path, sha256: str) -> float:
 
 
 def _metrics(lines: list[Line]) -> None:
+    if unlike := other_cases(lines):
+        st.warning(
+            "Not of the same cases in every row, or not measured alike, so that their means cannot "
+            f"be compared: {', '.join(unlike)}. The comprehensive score ranks what can."
+        )
     st.dataframe(shown_table(lines), hide_index=True)
     st.caption(
         "Means over cases with 95 % intervals; in brackets what was not measured, and why. The "

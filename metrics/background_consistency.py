@@ -19,7 +19,7 @@ from a2bench.pictures import Floats
 from a2bench.types import Case, Measurement
 
 LEAST_VISIBLE = 0.05
-"""The share of a frame that must be visible for it to be compared."""
+"""The share of a frame that must be visible for it to show a background at all."""
 LEAST_OF_PART = 0.25
 """The share of a part that must be visible for it to count, where one part has as much."""
 BODY_ABOVE, BODY_BELOW = 1.0, 10.0
@@ -38,17 +38,17 @@ class BackgroundConsistency:
     over the cells of ninth p that neither an object's region nor a person covers, in a reference
     over all of ninth q; ``v_tp`` is how much of p is visible, 0 for less than a quarter. q is the
     same ninth or one that shares a side with it: so the camera may pan and zoom by a third, but
-    what belongs at the left or above must be about there. Range [-1, 1], higher is better. In the
-    detail: ``visible``, the mean share of the compared frames; ``similarities`` in order, None for
-    a frame of which less than 5 % is visible, which does not count.
+    what belongs at the left or above must be about there. A frame of which less than 5 % is visible
+    shows nothing of the background and counts 0, as a video does in which that is every frame.
+    Range [-1, 1], higher is better. In the detail: ``visible``, the mean share that is visible, and
+    ``similarities`` in order.
 
     ``faces`` says where people are: each face makes a body of 4 face widths and 11 face heights
     around and below it, or of 3 or 2 widths in a close-up of which less than a fifth would stay. A
     person whose face is not seen stays in. Leave it out for scenes in which people are already
     covered. It must sample as ``scenes`` does.
 
-    0 when the subjects cover every sampled frame: nothing of the background is shown. Not
-    applicable to a case without a background.
+    Not applicable to a case without a background.
 
     The paper masks by detection and segmentation and embeds with CLIP: ``GroundedScenes``, which
     needs no ``faces``; it has one cell, so the whole frame is one part, and the deviation is 0.
@@ -73,7 +73,7 @@ class BackgroundConsistency:
     def info(self) -> MetricInfo:
         return MetricInfo(
             name="background_consistency",
-            version="2",
+            version="3",
             dimension="composition consistency",
             low=-1.0,
             high=1.0,
@@ -92,23 +92,21 @@ class BackgroundConsistency:
             raise NotApplicable("the case has no background")
         scenes = features[self.scenes]
         faces = self._faces(features)
-        similarities: list[float | None] = []
+        similarities: list[float] = []
         shares: list[float] = []
         for frame in scenes.frames:
             visible = _visible(frame, faces.get(frame.index, []))
-            if visible.mean() < LEAST_VISIBLE:
-                similarities.append(None)
-                continue
-            similarities.append(max(likeness(frame.cells, visible, b) for b in scenes.backgrounds))
             shares.append(float(visible.mean()))
-        compared = [similarity for similarity in similarities if similarity is not None]
-        count = max(1, len(compared))  # where nothing is shown, nothing adds up to 0
+            seen = shares[-1] >= LEAST_VISIBLE
+            alike = (likeness(frame.cells, visible, b) for b in scenes.backgrounds if seen)
+            similarities.append(max(alike, default=0.0))
+        count = len(scenes.frames)
         return Measurement(
-            value=fsum(compared) / count,
+            value=fsum(similarities) / count,
             detail={
                 "visible": fsum(shares) / count,
                 "frames": [frame.index for frame in scenes.frames],
-                "similarities": [None if s is None else round(s, 4) for s in similarities],
+                "similarities": [round(one, 4) for one in similarities],
             },
         )
 

@@ -97,7 +97,7 @@ class Fades:
 
     See ``fades``. Range [0, inf). In the detail: ``fades``, each with its first and last frame and
     whether it is ``to`` or ``from`` ``black`` or ``white``. Dissolves between two scenes are not
-    told from other slow changes.
+    told from other slow changes, and one into a much darker or lighter scene may count.
     """
 
     changes: Extractor[Changes]

@@ -43,7 +43,7 @@ class IdConsistency:
     ``DlibFaces`` the numbers are not the paper's. There (50 cases of a2bench-open) the similarity
     of the reference's own face, pasted, is 0.98, of another photograph of the person 0.66-0.92
     (mean 0.84), of another person 0.14-0.71 (mean 0.37); they count 0.96, 0.32-0.84 (0.68), and
-    from 0 to about 0.4.
+    a stranger 0 in most pairs, 0.03 on average, 0.53 at most.
     Source: SkyReels-A2, section 2.5.
     """
 

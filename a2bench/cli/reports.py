@@ -23,6 +23,7 @@ from a2bench.cli.options import (
     terminal,
 )
 from a2bench.errors import CannotRun, UsageError
+from a2bench.text import counted
 
 
 def status(
@@ -45,7 +46,10 @@ def leaderboard(
     stores: Annotated[list[Path], typer.Argument(help="Run stores; with a recipe also .csv.")],
     out: Annotated[Path, typer.Option(help="A .csv or .md file.")],
     recipe: Annotated[
-        str, typer.Option(help="Add a comprehensive score: table1, bounded, equal or a .toml file.")
+        str,
+        typer.Option(
+            help="Add a comprehensive score: table1, bounded, equal, lite or a .toml file."
+        ),
     ] = "",
 ) -> None:
     """One row a model: means, 95 % intervals, counts, versions."""
@@ -60,24 +64,24 @@ def leaderboard(
     if recipe:
         _score(stores, out, recipe)
         return
+    if tables := [str(path) for path in stores if path.suffix == ".csv" and path.is_file()]:
+        raise UsageError(f"{', '.join(tables)}: a table is only read to be scored: give --recipe")
     rows = collect(opened(stores))
     if not rows:
         raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
     out.write_text(writers[out.suffix](rows), encoding="utf-8")
     console = terminal()
     console.print(summary(rows))
-    for text in (*told_apart(rows), *unlike(rows), f"{len(rows)} rows in {out}"):
+    for text in (*told_apart(rows), *unlike(rows), f"{counted(len(rows), 'row')} in {out}"):
         console.print(plain(text), markup=False, highlight=False)
 
 
 def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
-    import pandas as pd
-
     from a2bench.results.leaderboard import collect, table, told_apart, with_values
     from a2bench.results.ranks import scored, to_markdown, with_scores
     from a2bench.results.recipe import load_recipe
-    from a2bench.results.table import apart, lines_of, read_table
+    from a2bench.results.table import joined, lines_of, read_table
     from a2bench.results.videos import opened
     from a2bench.text import plain
 
@@ -90,7 +94,7 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
         raise CannotRun("nothing was run there: no row to score")
     if rows:
         tables["run stores"] = table(rows)
-    whole = pd.concat(apart(tables), ignore_index=True)
+    whole = joined(tables)
     found = scored(with_values(lines_of(whole), rows), recipe)
     shown = to_markdown(found, recipe)
     csv = with_scores(whole, found, recipe).to_csv(index=False, lineterminator="\n")
@@ -99,7 +103,7 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     typer.echo(shown)
     for line in told_apart(rows):
         typer.echo(plain(line))
-    typer.echo(f"{len(found)} rows in {out}")
+    typer.echo(f"{counted(len(found), 'row')} in {out}")
 
 
 def scores(
@@ -118,7 +122,7 @@ def scores(
     if found.empty:
         raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
     write(found, out)
-    typer.echo(f"{len(found)} scores in {out}")
+    typer.echo(f"{counted(len(found), 'score')} in {out}")
 
 
 def sheet(
@@ -145,7 +149,7 @@ def sheet(
     if not shown:
         raise CannotRun(f"{store} holds no video of {model or 'any model'} for {suite}")
     contact_sheet(shown, out, title=f"{rows[0].name} on {suite}", frames=frames)
-    typer.echo(f"{len(shown)} cases in {out}")
+    typer.echo(f"{counted(len(shown), 'case')} in {out}")
 
 
 def fid(

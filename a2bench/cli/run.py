@@ -140,7 +140,7 @@ def selfcheck(
     store: StoreOption = DEFAULT_STORE / "selfcheck",
     profile: ProfileOption = "lite",
     suite: Annotated[str, typer.Option(help="Cases to check on.")] = f"{SUITE}:mini",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+    limit: Annotated[int | None, typer.Option(min=2, help="Only the first N cases.")] = None,
     device: DeviceOption = "cpu",
     workers: WorkersOption = 0,
 ) -> None:

@@ -18,6 +18,7 @@ from a2bench.cli.options import (
 )
 from a2bench.cli.study_analyse import analyse
 from a2bench.errors import CannotRun, UsageError
+from a2bench.text import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,7 +91,10 @@ def _make(plan: Plan, folder: Path, database: str) -> None:
     typer.echo(f"each two models stand side by side on {least} to {most} pages")
     each = min(options.pages, len(plan.chosen.shown))
     raters = max(options.votes, -(-plan.votes // each))
-    typer.echo(f"{plan.votes} pages to rate: {raters} raters, of {each} pages each, are enough")
+    typer.echo(
+        f"{counted(plan.votes, 'page')} to rate: {counted(raters, 'rater')}, of "
+        f"{counted(each, 'page')} each, are enough"
+    )
     typer.echo(f"next: a2bench study invite {folder} --count {raters}")
 
 

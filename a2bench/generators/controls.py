@@ -212,8 +212,8 @@ class Swapped(Collage):
             other = next((o for o in later_first if _all_differ(case, o)), None)
             if other is None:
                 raise CannotRun(
-                    f"swapped: no case of suite {suite.name} differs from case {case.id} in "
-                    "character, object and background; take a larger suite"
+                    f"swapped: none of {len(suite.cases)} cases of {suite.name} differs from "
+                    f"{case.id} in character, object and background; take a larger suite"
                 )
             self._other[case.key] = other
         return ()

@@ -30,10 +30,24 @@ def shown_table(lines: Sequence[Line]) -> pd.DataFrame:
 
     metrics = metrics_of(lines)
     rows = [
-        {"model": line.name, **{m: str(line.cells.get(m, _NOTHING)) for m in metrics}}
+        {
+            "model": line.name,
+            "cases": "–" if line.cases is None else str(line.cases),
+            **{m: str(line.cells.get(m, _NOTHING)) for m in metrics},
+        }
         for line in lines
     ]
-    return pd.DataFrame(rows, columns=["model", *metrics])
+    return pd.DataFrame(rows, columns=["model", "cases", *metrics])
+
+
+def other_cases(lines: Sequence[Line]) -> list[str]:
+    """The metrics whose means are not of the same cases, or not measured alike, in every line."""
+    found = []
+    for metric in metrics_of(lines):
+        held = [line for line in lines if metric in line.means]
+        if len({line.measured.get(metric, str(line.cases)) for line in held}) > 1:
+            found.append(metric)
+    return found
 
 
 def means(lines: Sequence[Line]) -> pd.DataFrame:
@@ -126,7 +140,7 @@ def ranked(found: Sequence[Scored], recipe: Recipe) -> list[dict[str, str]]:
     for one in sorted(found, key=lambda s: math.inf if s.score is None else -s.score):
         row = {"rank": "–" if one.lacks else one.place, "model": one.line.name}
         row |= {SCORE: one.interval.shown(".3f") if one.interval else decimal(None)}
-        row |= {"cases": "–" if one.cases is None else str(one.cases)}
+        row |= {"cases": one.reach}
         row |= {name: one.shown(name) for name in recipe.weights}
         rows.append(row | ({"lacks": one.lacks} if lacking else {}))
     return rows

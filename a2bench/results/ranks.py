@@ -14,13 +14,19 @@ import numpy as np
 from a2bench.metric import within
 from a2bench.results.cells import Limits, known_limits
 from a2bench.results.definitions import base, label
-from a2bench.results.recipe import Recipe
+from a2bench.results.recipe import Recipe, recipes
 from a2bench.results.table import SCORE, UNDONE, Line
-from a2bench.stats import Interval, bootstrap_mean
+from a2bench.stats import Interval, bootstrap_mean, wilson
 from a2bench.text import csv_cell, markdown_cell
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+FEWEST_TO_TELL = 6
+"""With fewer cases, all of one sign are no surprise: 2 of 32 for five."""
+_Values = Mapping[str, Mapping[str, float]]
+"""The metrics of a line that have a weight: the value of each case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +34,9 @@ class Scored:
     """A line with its comprehensive score, or what it lacks, in words.
 
     ``by_case`` is what each case says of the score, whose mean it is; empty where the values of
-    single cases are not known, and then the ``interval`` over cases has no bounds. ``rank`` 1 is
-    best: one more than the lines that are better. ``alike`` names those of which it cannot be told.
+    single cases are not known, and then the ``interval`` over cases has no bounds. ``fewest`` is of
+    how many cases the rarest of its metrics is: of one, there are none either. ``rank`` 1 is best:
+    one more than the lines that are better. ``alike`` names those of which it cannot be told.
     ``unranked`` says why a line that has a score has no rank, ``letter`` which ranks belong
     together where there are several series. ``columns`` are those that the recipe's metrics were
     read from: a metric may be measured in several ways in one table, and a line have one.
@@ -40,6 +47,7 @@ class Scored:
     columns: Mapping[str, str]
     interval: Interval | None = None
     by_case: Mapping[str, float] = field(default_factory=dict)
+    fewest: int = 0
     rank: int | None = None
     letter: str = ""
     alike: tuple[str, ...] = ()
@@ -53,6 +61,12 @@ class Scored:
     def cases(self) -> int | None:
         """How many cases the score is of, where they are known."""
         return len(self.by_case) or None
+
+    @property
+    def reach(self) -> str:
+        """The cases for reading, and those of the rarest metric where it has fewer."""
+        rare = self.fewest < len(self.by_case)
+        return f"{self.cases or '–'}{f' (of one metric {self.fewest})' if rare else ''}"
 
     @property
     def values(self) -> dict[str, float]:
@@ -83,10 +97,10 @@ def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
     at once, lies above zero; where the values of single cases are not known, when its score is.
 
     Ranks count only among lines of one profile and suite whose metrics of the recipe were measured
-    alike, on the same cases (``Row.measured``, else versions and counts). Lines that have fewer
-    cases than others are not ranked; of several series that have as many, those of one line are
-    not, and the others get a letter. A line that has a metric in several ways, as by two judges, is
-    not scored by a recipe that does not say which.
+    alike, on the same cases (``Row.measured``, else versions and counts). Of several such series
+    of lines those with most cases are ranked, a line that is alone in its series only if every one
+    is; where several have as many cases, each has a letter. A line that has a metric in several
+    ways, as by two judges, is not scored by a recipe that does not say which.
     """
     known = known_limits()
     found = [_interval(_unranked(line, recipe, known), recipe) for line in lines]
@@ -96,8 +110,9 @@ def scored(lines: Sequence[Line], recipe: Recipe) -> list[Scored]:
             series = tables.setdefault(_table(one.line), {})
             series.setdefault(_series(one, recipe), []).append(i)
     for series in tables.values():
-        most = max(map(_reach, series))
-        full = [key for key in series if _reach(key) == most]
+        shared = [key for key in series if len(series[key]) > 1] or list(series)
+        most = max(map(_reach, shared))
+        full = [key for key in shared if _reach(key) == most]
         peers = [key for key in full if len(full) == 1 or len(series[key]) > 1]
         for key, rows in series.items():
             own = [found[i] for i in rows]
@@ -115,7 +130,8 @@ def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) ->
     """A table whose lines were scored, with the scores beside their parts.
 
     Adds ``comprehensive`` and, beginning with that name, ``_low``, ``_high``, ``_n`` (cases),
-    ``_rank``, ``_alike``, ``_unranked``, ``_recipe`` and ``_lacks``.
+    ``_n_fewest`` (of the rarest metric), ``_rank``, ``_series`` (the letter), ``_alike``,
+    ``_unranked``, ``_recipe`` and ``_lacks``.
     """
     import pandas as pd
 
@@ -125,7 +141,9 @@ def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) ->
     table[f"{SCORE}_low"] = pd.array([i.low if i else None for i in intervals], dtype="Float64")
     table[f"{SCORE}_high"] = pd.array([i.high if i else None for i in intervals], dtype="Float64")
     table[f"{SCORE}_n"] = pd.array([one.cases for one in found], dtype="Int64")
+    table[f"{SCORE}_n_fewest"] = pd.array([one.fewest or None for one in found], dtype="Int64")
     table[f"{SCORE}_rank"] = pd.array([one.rank for one in found], dtype="Int64")
+    table[f"{SCORE}_series"] = [one.letter for one in found]
     table[f"{SCORE}_alike"] = [csv_cell("; ".join(one.alike)) for one in found]
     table[f"{SCORE}_unranked"] = [csv_cell(one.unranked) for one in found]
     table[f"{SCORE}_recipe"] = csv_cell(recipe.label)
@@ -191,30 +209,68 @@ def _apart(own: _Series, others: Iterable[_Series]) -> str:
 
 def _interval(one: Scored, recipe: Recipe) -> Scored:
     """A line that has a score, with its interval where the values of single cases are known."""
-    values = _by_case(one, recipe) if one.interval else {}
-    if not one.interval or not values:
+    held = {
+        name: one.line.values.get(column, {})
+        for name, column in one.columns.items()
+        if recipe.weights[name]
+    }
+    mean = one.score
+    if mean is None or not all(held.values()):
         return one
-    drawn = bootstrap_mean([[value] for value in values.values()])
-    return replace(one, interval=replace(drawn, mean=one.interval.mean), by_case=values)
+    fewest = min(map(len, held.values()))
+    values = _by_case(one, recipe, held, mean)
+    drawn = bootstrap_mean([[value] for value in values.values()], fewest=fewest)
+    if drawn.low is None or drawn.high is None:
+        interval = replace(drawn, mean=mean)
+    else:
+        below, above = _unseen(recipe, held)
+        low = mean - math.hypot(mean - drawn.low, below)
+        high = mean + math.hypot(drawn.high - mean, above)
+        lowest, highest = recipe.range
+        low, high = min(mean, max(low, lowest)), max(mean, min(high, highest))
+        interval = Interval(low=low, mean=mean, high=high)
+    return replace(one, interval=interval, by_case=values, fewest=fewest)
 
 
-def _by_case(one: Scored, recipe: Recipe) -> dict[str, float]:
+def _by_case(one: Scored, recipe: Recipe, held: _Values, score: float) -> dict[str, float]:
     """What each case says of the score: values of which the score is the mean.
 
-    ``score + sum_m w_m * n / n_m * (x_m - mean_m)`` over the metrics m that the case has, of n
-    cases, n_m of them with m: the score's linear part in each case. Empty where they are not known.
+    ``score + sum_m w_m * c_m * n / n_m * (x_m - mean_m)`` over the metrics m that the case has, of
+    n cases, n_m of them with m: the score's linear part in each case. ``c_m``, 1 where all have m,
+    makes of the spread over n cases what Student's would be over n_m.
     """
-    held = {name: one.line.values.get(column, {}) for name, column in one.columns.items()}
-    if one.score is None or not all(held.values()):
-        return {}
     cases = sorted({case for values in held.values() for case in values})
-    found = dict.fromkeys(cases, one.score)
+    found = dict.fromkeys(cases, score)
     for name, values in held.items():
-        low, high = recipe.bounds.get(name, (0.0, 1.0))
-        weight = recipe.weights[name] / (high - low) / recipe.divisor * len(cases) / len(values)
+        n, own = len(cases), len(values)
+        correction = math.sqrt(own * (n - 1) / (max(own - 1, 1) * n)) if own < n else 1.0
+        weight = _weight(recipe, name) * correction * n / own
         for case, value in values.items():
             found[case] += weight * (value - one.values[name])
     return found
+
+
+def _unseen(recipe: Recipe, held: _Values) -> tuple[float, float]:
+    """How far below and above the score may lie for want of cases, though all say the same.
+
+    A metric that is 0, or 1, for every case does not vary when cases are drawn anew; its own
+    interval (``wilson``) does, and the widths of several add up by their squares.
+    """
+    below, above = [], []
+    for name, values in held.items():
+        if set(values.values()) in ({0.0}, {1.0}):
+            own = wilson([[value] for value in values.values()])
+            assert own.low is not None
+            assert own.high is not None
+            below.append(_weight(recipe, name) * (own.mean - own.low))
+            above.append(_weight(recipe, name) * (own.high - own.mean))
+    return math.hypot(*below), math.hypot(*above)
+
+
+def _weight(recipe: Recipe, name: str) -> float:
+    """By how much the score grows with a metric."""
+    low, high = recipe.bounds.get(name, (0.0, 1.0))
+    return recipe.weights[name] / (high - low) / recipe.divisor
 
 
 def _ranked(peers: Sequence[Scored]) -> list[Scored]:
@@ -243,7 +299,9 @@ def _difference(one: Scored, other: Scored) -> int:
     if not mine or mine.keys() != theirs.keys():
         a, b = one.score or 0.0, other.score or 0.0
         return (a > b) - (a < b)
-    interval = bootstrap_mean([[mine[case] - theirs[case]] for case in mine])
+    if len(mine) < FEWEST_TO_TELL:
+        return 0
+    interval = bootstrap_mean([[mine[case] - theirs[case]] for case in mine], fewest=one.fewest)
     if interval.low is None or interval.high is None:
         return 0
     return (interval.low > 0) - (interval.high < 0)
@@ -287,7 +345,7 @@ def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
         suite = " ".join(filter(None, (line.suite, line.suite_version)))
         score = one.interval.shown(".3f") if one.interval else decimal(None)
         values = [*map(one.shown, recipe.weights), score]
-        cases = "–" if one.cases is None else str(one.cases)
+        cases = one.reach
         cells = [name, suite, line.profile, *values, cases, csv_cell(one.place)]
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
@@ -311,6 +369,23 @@ def remarks(found: Sequence[Scored]) -> list[str]:
         )
     if any(one.letter for one in found):
         told.append("Ranks of other letters were not measured alike: compare only within a letter.")
+    tables: dict[tuple[str, ...], set[str]] = {}
+    for one in found:
+        name, suite = _table(one.line)[:-1], one.line.suite_sha256
+        tables.setdefault(name, set()).add(suite)
+    if sum(map(len, tables.values())) > 1:
+        told.append("Ranks are of one profile and suite: between them nothing can be compared.")
+    for (profile, *suite), contents in tables.items():
+        if len(contents) > 1:
+            told.append(
+                f"{len(contents)} suites are called {' '.join(suite)} (profile {profile}) and have "
+                "other cases: their rows are ranked apart."
+            )
+    if any(one.lacks for one in found):
+        told.append(
+            "A row that lacks a metric of the recipe has no score: measure it, or take a recipe of "
+            f"what it has ({', '.join(recipes())}, or a .toml file)."
+        )
     return told
 
 

@@ -54,6 +54,18 @@ class Recipe:
         known = {name: held for name, held in known_limits().items() if name in self.weights}
         return {**anywhere, **self.bounds, **known}
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The scores that are possible, where its metrics stay in bounds."""
+        ends = [self.limits[name] for name in self.weights]
+        pairs = [
+            (self.scaled(name, low), self.scaled(name, high))
+            for name, (low, high) in zip(self.weights, ends, strict=True)
+        ]
+        weighted = list(zip(self.weights.values(), pairs, strict=True))
+        low, high = (math.fsum(w * pair[i] for w, pair in weighted if w) for i in (0, 1))
+        return low / self.divisor, high / self.divisor
+
     def scaled(self, metric: str, value: float) -> float:
         low, high = self.bounds.get(metric, (0.0, 1.0))
         return (value - low) / (high - low)

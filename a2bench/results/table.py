@@ -83,6 +83,7 @@ class Line:
     suite_version: str = ""
     suite_sha256: str = ""
     store: str = ""
+    cases: int | None = None
     versions: tuple[str, ...] = ()
     cells: Mapping[str, Cell] = field(default_factory=dict)
     measured: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +135,20 @@ def lines_of(table: pd.DataFrame) -> list[Line]:
         and table[name].notna().any()
     ]
     return [_line(row, metrics) for row in table.to_dict("records")]
+
+
+def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables with names (``apart``) as one; a line that two of them have stands once."""
+    import pandas as pd
+
+    whole = pd.concat(apart(tables), ignore_index=True)
+    seen, first = set(), []
+    for line in lines_of(whole):
+        values = sorted(line.measured.items()), sorted(line.means.items())
+        name = (line.name, line.group, line.suite_sha256, canonical_json(values))
+        first.append(name not in seen)
+        seen.add(name)
+    return whole[first].reset_index(drop=True)
 
 
 def read_tables(paths: Sequence[Path]) -> list[pd.DataFrame]:
@@ -203,6 +218,7 @@ def _line(row: Mapping[Any, Any], metrics: Sequence[str]) -> Line:
     sha256, versions = (row.get(name) for name in ("suite_sha256", "metric_versions"))
     return Line(
         **texts,
+        cases=None if (cases := _number(row.get("cases"))) is None else int(cases),
         suite_sha256=sha256 if isinstance(sha256, str) else "",
         versions=tuple(versions.split()) if isinstance(versions, str) else (),
         measured=_read_measured(row.get(MEASURED)),

@@ -63,7 +63,7 @@ def scene_marks(features: Scenes) -> Mapping[int, Sequence[Mark]]:
             else Mark(f"object {number + 1}: not found")
             for number, region in enumerate(frame.objects)
         ]
-        background = f"background: {frame.visible.mean():.0%} visible"
+        background = f"{frame.visible.mean():.0%} not covered by an object"
         found[frame.index] = [*marks, *whole, Mark(background, counted=frame.visible)]
     return found
 

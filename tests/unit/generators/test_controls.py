@@ -267,7 +267,7 @@ def test_swapped_passes_over_a_case_that_shares_an_element(tmp_path: Path) -> No
 
 
 def test_swapped_cannot_run_without_another_case(tmp_path: Path) -> None:
-    with pytest.raises(CannotRun, match="no case of suite tiny differs from case case-001"):
+    with pytest.raises(CannotRun, match=r"none of [0-9]+ cases of tiny differs from case-001"):
         controls.Swapped().prepare(make_suite(tmp_path, 1))
 
 

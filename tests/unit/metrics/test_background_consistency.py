@@ -152,17 +152,18 @@ def test_the_best_of_several_backgrounds_counts(tmp_path: Path) -> None:
     assert score(tmp_path, given).value == pytest.approx(1)
 
 
-def test_a_frame_that_shows_no_background_does_not_count(tmp_path: Path) -> None:
+def test_a_frame_that_shows_no_background_counts_zero(tmp_path: Path) -> None:
     hidden = np.zeros_like(FULL)
-    got = score(tmp_path, scenes((STRANGE, hidden), (SCENE, FULL)))
-    assert got.value == pytest.approx(1)
-    assert got.detail["similarities"] == [None, pytest.approx(1)]
+    got = score(tmp_path, scenes((STRANGE, hidden), (SCENE, FULL), (SCENE, FULL), (SCENE, hidden)))
+    assert got.value == pytest.approx(0.5)
+    assert got.detail["similarities"] == [0, pytest.approx(1), pytest.approx(1), 0]
+    assert got.detail["visible"] == pytest.approx(0.5)
 
 
 def test_a_video_that_shows_no_background_has_zero(tmp_path: Path) -> None:
     got = score(tmp_path, scenes((SCENE, np.zeros_like(FULL)), (SCENE, np.zeros_like(FULL))))
     assert got.value == 0
-    assert got.detail == {"visible": 0, "frames": [0, 1], "similarities": [None, None]}
+    assert got.detail == {"visible": 0, "frames": [0, 1], "similarities": [0, 0]}
 
 
 def test_a_case_without_a_background_is_not_applicable(tmp_path: Path) -> None:

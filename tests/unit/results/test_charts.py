@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -62,8 +63,18 @@ def test_cells_say_means_intervals_and_what_is_lacking() -> None:
 def test_diagnostics_are_in_the_table_and_in_no_chart() -> None:
     row = {"model": "m", "profile": "p", "suite": "s", "x": 0.5, "cuts": 3.0, "frozen_share": 0.2}
     lines = lines_of(pd.DataFrame([row]))
-    assert list(charts.shown_table(lines)) == ["model", "x", "cuts", "frozen_share"]
+    assert list(charts.shown_table(lines)) == ["model", "cases", "x", "cuts", "frozen_share"]
     assert list(charts.means(lines)["metric"]) == ["x"]
+
+
+def test_metrics_of_other_cases_are_named() -> None:
+    row = {"model": "m", "profile": "p", "suite": "s", "x": 0.5, "y": 0.5, "cases": 2}
+    told = [{"x": "d/2-a", "y": f"d/2-{cases}"} for cases in ("a", "b")]
+    table = pd.DataFrame([{**row, "measured": json.dumps(one)} for one in told])
+    assert charts.other_cases(lines_of(table)) == ["y"]
+    fewer = pd.DataFrame([row, {**row, "cases": 1}])
+    assert charts.other_cases(lines_of(fewer)) == ["x", "y"]
+    assert charts.other_cases(lines_of(fewer[:1])) == []
 
 
 def test_the_radar_closes_and_its_first_axis_points_up(published: list[Line]) -> None:

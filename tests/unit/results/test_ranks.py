@@ -145,6 +145,63 @@ def test_a_row_of_fewer_cases_is_not_ranked() -> None:
     assert limited.unranked == "all on 1 cases, others on 50"
 
 
+def test_a_row_that_is_alone_with_its_cases_unseats_nobody() -> None:
+    few = {name: row[:20] for name, row in drawn(6, 50).items()}
+    better = {name: row[:20] for name, row in drawn(7, 50, shift=0.3).items()}
+    alone, one, other = scored(
+        [line("more", drawn(5, 50)), line("one", few), line("other", better)], RECIPE
+    )
+    assert (alone.rank, alone.unranked) == (None, "all on 50 cases, others on 20")
+    assert (one.rank, other.rank) == (2, 1)
+
+
+def test_a_metric_of_one_case_gives_no_interval_and_orders_nothing() -> None:
+    """Its share of the score is known from that case alone, whatever the others say."""
+    values = drawn(6, 50)
+    rare = {**values, "a": [0.9, *[None] * 49]}
+    worse = {**values, "a": [0.2, *[None] * 49]}
+    one, other = scored([line("one", rare), line("other", worse)], RECIPE)
+    assert one.interval and one.interval.low is None
+    assert (one.rank, one.alike, one.reach) == (1, ("other",), "50 (of one metric 1)")
+    assert (other.rank, other.alike) == (1, ("one",))
+
+
+def test_a_metric_of_few_cases_widens_the_interval_as_its_own_would() -> None:
+    few = [0.1, 0.4, 0.5, 0.8]
+    values = {"a": [*few, *[None] * 46], "b": [0.75] * 50}
+    (found,) = scored([line("x", values)], RECIPE)
+    own = bootstrap_mean([[value] for value in few])
+    assert found.interval and found.interval.low and own.low
+    assert found.interval.mean - found.interval.low == pytest.approx(0.75 * (0.45 - own.low))
+
+
+def test_what_is_the_same_in_every_case_is_as_sure_as_a_proportion() -> None:
+    sure = parse(
+        'name="s"\nversion="1"\ntitle="t"\nnote="n"\ndivisor=1\n[weights]\na=1\n[bounds]\na=[0,1]'
+    )
+    (ones,) = scored([line("x", {"a": [1.0] * 50})], sure)
+    assert ones.interval == Interval(low=pytest.approx(0.92865, abs=1e-5), mean=1.0, high=1.0)
+    (most,) = scored([line("x", {"a": [1, 1, 1, 1, 0]})], sure)
+    assert most.interval and most.interval.high == 1  # Student's bound is 1.355
+
+
+@pytest.mark.parametrize(("cases", "rank"), [(5, 1), (6, 2)])
+def test_fewer_than_six_cases_tell_nothing(cases: int, rank: int) -> None:
+    """Five differences of one sign come about by chance in 2 of 32 times, over 5 %."""
+    pair = [line(name, {"a": [a] * cases, "b": [0.75] * cases}) for name, a in (("x", 1), ("y", 0))]
+    best, other = scored(pair, RECIPE)
+    assert (best.rank, other.rank) == (1, rank)
+
+
+def test_the_letter_of_a_series_stands_in_the_table() -> None:
+    lines = [line(f"x{i}", {k: v[:9] for k, v in drawn(i, 50).items()}) for i in range(4)]
+    apart_ = {name: f"d/9-{name}" for name in ("a", "b")}
+    lines = [*lines[:2], *(replace(one, measured=apart_) for one in lines[2:])]
+    whole = pd.DataFrame({"model": [one.model for one in lines]})
+    found = with_scores(whole, scored(lines, RECIPE), RECIPE)
+    assert list(found["comprehensive_series"]) == ["a", "a", "b", "b"]
+
+
 def test_not_applicable_where_another_row_has_values_is_not_ranked() -> None:
     values = drawn(8, 50)
     lucky = {**values, "a": [0.99, *[None] * 49]}
@@ -167,7 +224,7 @@ def test_parameters_are_part_of_what_makes_rows_comparable() -> None:
     lines[2] = replace(lines[2], measured={**lines[2].measured, "a": "e/4-c0 c1 c2 c3"})
     found = scored(lines, RECIPE)
     assert [s.unranked for s in found] == ["", "", "a measured otherwise"]
-    assert [(s.rank, s.letter) for s in found[:2]] == [(1, "a"), (1, "a")]
+    assert [(s.rank, s.letter) for s in found[:2]] == [(1, ""), (1, "")]
     four = scored([*lines, replace(lines[2], model="w")], RECIPE)
     assert [s.place for s in four] == [
         "1a, not distinguishable from y",

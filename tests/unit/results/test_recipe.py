@@ -68,13 +68,15 @@ def test_table1_is_the_paper_s_own_score_and_says_that_it_is_inferred() -> None:
     assert "Unofficial" in recipe.note
 
 
-def test_every_recipe_has_weights_for_the_eight_metrics_of_the_paper() -> None:
-    assert recipes() == ("bounded", "equal", "table1")
+def test_every_recipe_has_weights_for_the_eight_metrics_of_the_paper_or_those_of_lite() -> None:
+    assert recipes() == ("bounded", "equal", "lite", "table1")
     columns = set(read_table(TABLE_1))
     for name in recipes():
         weights = load_recipe(name).weights
-        assert len(weights) == 8
+        assert len(weights) == (6 if name == "lite" else 8)
         assert weights.keys() <= columns
+    lacking = {"aesthetic_quality", "text_similarity"}
+    assert load_recipe("equal").weights.keys() - load_recipe("lite").weights.keys() == lacking
 
 
 def test_a_row_with_a_lacking_part_is_neither_scored_nor_ranked() -> None:
@@ -165,7 +167,7 @@ def test_a_file_that_is_no_recipe_is_refused(
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="bounded, equal, table1"):
+    with pytest.raises(UnknownName, match="bounded, equal, lite, table1"):
         load_recipe("mean")
     with pytest.raises(CannotRun, match=r"none\.toml"):
         load_recipe(str(tmp_path / "none.toml"))
@@ -273,3 +275,18 @@ def test_the_table_of_bounds_is_what_the_profiles_declare() -> None:
         assert all(known[name][0] <= low and high <= known[name][1] for low, high in bounds), name
     assert (known["image_quality"], known["text_similarity"]) == ((0.0, 1.0), (-1.0, 1.0))
     assert known["id_consistency"] == (-1.0, 1.0)  # tables of others may hold cosines
+
+
+def test_a_row_that_two_tables_hold_stands_once(tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    words = ["leaderboard", str(TABLE_1), "--recipe", "table1", "--out", str(out)]
+    assert main(words) == 0
+    again = tmp_path / "y.csv"
+    assert main(["leaderboard", str(out), *words[1:4], "--out", str(again)]) == 0
+    assert list(pd.read_csv(again)["comprehensive_rank"]) == [4, 2, 1, 3]
+    assert len(pd.read_csv(again)) == 4
+
+
+def test_a_table_alone_is_only_read_to_be_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["leaderboard", str(TABLE_1), "--out", "x.csv"]) == 1
+    assert "a table is only read to be scored: give --recipe" in capsys.readouterr().err
