@@ -12,12 +12,14 @@ import streamlit as st
 from a2bench.app import frame
 from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
+from a2bench.redaction import redact
 from a2bench.results.charts import axes, means, net, parts, radar, ranked, shown_table
 from a2bench.results.leaderboard import collect, with_values
 from a2bench.results.ranks import remarks, scored
 from a2bench.results.recipe import load_recipe, recipes
 from a2bench.results.table import Line, lines_of, read_tables
 from a2bench.results.videos import StoredVideo, case_of, gallery, opened
+from a2bench.text import markdown_cell
 from a2bench.video import probe
 
 MOST_MODELS = 10
@@ -33,7 +35,7 @@ def page() -> None:
     try:
         lines = _lines()
     except A2BenchError as error:
-        st.error(str(error))
+        st.error(_told(error))
         return
     groups = sorted({line.group for line in lines})
     group = right.selectbox("Rows of one suite and profile can be compared", groups)
@@ -45,6 +47,11 @@ def page() -> None:
         _comprehensive(lines)
     with tabs[2]:
         _videos()
+
+
+def _told(error: A2BenchError) -> str:
+    """An error, which may quote any table, as Markdown that shows it as it is."""
+    return "\n\n".join(map(markdown_cell, redact(str(error)).splitlines()))
 
 
 @st.cache_data
@@ -133,7 +140,7 @@ def _comprehensive(lines: list[Line]) -> None:
     found = scored(lines, recipe)
     rows = ranked(found, recipe)
     st.dataframe(rows, hide_index=True)
-    st.caption(" ".join(remarks(found)))
+    st.caption(markdown_cell(" ".join(remarks(found))))
     shares = parts(found, recipe)
     if shares.empty:
         st.info("No row has every metric of this recipe, so none is scored: “lacks” says what.")
@@ -154,7 +161,7 @@ def _videos() -> None:
     try:
         videos = _gallery()
     except A2BenchError as error:
-        st.error(str(error))
+        st.error(_told(error))
         return
     if not videos:
         st.info("To see videos here, start with `--run STORE`: the run store that made the table.")
@@ -172,7 +179,8 @@ def _videos() -> None:
     )
     if case := case_of(next(iter(shown.values()))):
         st.text(case.prompt)
-        pictures, names = zip(*((str(e.image), e.name) for e in case.elements), strict=True)
+        images = ((str(e.image), markdown_cell(e.name)) for e in case.elements)
+        pictures, names = zip(*images, strict=True)
         st.image(list(pictures), list(names), width=110)
     here = [shown[media] for media in picked]
     if not here:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
+from traceback import format_exception
 from typing import Annotated, Any
 
 import typer
@@ -65,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except _ClickError as error:
-        error.show()  # type: ignore[attr-defined]
+        shown = StringIO()
+        error.show(file=shown)  # type: ignore[attr-defined]
+        typer.echo(_safe(shown.getvalue()), err=True, nl=False)
         return 1
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted; the same command goes on from here", 130)
@@ -73,18 +77,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except A2BenchError as error:
         return _fail(str(error), 3)
+    finally:
+        sys.excepthook = _show_traceback  # typer has set its own
     return int(code or 0)
 
 
 def _fail(text: str, code: int) -> int:
     from a2bench.text import plain
 
-    for line in text.splitlines() or [""]:
+    for line in _safe(text).splitlines() or [""]:
         typer.echo(f"a2bench: {plain(line)}", err=True)
     return code
+
+
+def _safe(text: str) -> str:
+    from a2bench.redaction import redact
+
+    return redact(text)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     from a2bench.text import plain
 
-    typer.echo(f"warning: {plain(str(message))}", err=True)
+    typer.echo(f"warning: {plain(_safe(str(message)))}", err=True)
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, at: Any) -> None:
+    """What nobody foresaw, as Python would show it."""
+    typer.echo(_safe("".join(format_exception(kind, error, at))), err=True, nl=False)

@@ -22,7 +22,7 @@ from a2bench.errors import (
 from a2bench.features import FeatureBank
 from a2bench.keys import canonical_json
 from a2bench.metric import Metric, MetricInfo, metric_licence, outside, within
-from a2bench.redaction import redact
+from a2bench.redaction import redact, redacted
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import Record, RecordWriter, RunStore
 from a2bench.types import Json, Measurement, Status, Video
@@ -128,9 +128,9 @@ class Worker:
         try:
             measured = _checked(metric.score(job.case, bank), metric.info)
         except NotApplicable as reason:
-            return self._score_record(job, name, Status.NOT_APPLICABLE, error=str(reason))
+            return self._score_record(job, name, Status.NOT_APPLICABLE, error=_describe(reason))
         except Refused as reason:
-            return self._score_record(job, name, Status.REFUSED, error=str(reason))
+            return self._score_record(job, name, Status.REFUSED, error=_describe(reason))
         except Exception as error:  # noqa: BLE001 - the boundary of a work: one failure must not stop the others
             return self._score_record(job, name, Status.FAILED, error=_describe(error))
         return self._score_record(job, name, Status.OK, measured=measured, seconds=_since(start))
@@ -206,7 +206,7 @@ def _checked(measured: Measurement, metric: MetricInfo) -> Measurement:
         canonical_json(measured.detail)
     except (TypeError, ValueError) as error:
         raise MetricError(f"{metric.name}: detail is not JSON: {error}") from error
-    return Measurement(value=value, detail=measured.detail)
+    return Measurement(value=value, detail=redacted(measured.detail))
 
 
 def _check_output(folder: Path, out: Path) -> None:
