@@ -51,7 +51,7 @@ def sealed(params: Mapping[str, Json], shown: Mapping[str, Json] | None = None) 
     Where something was taken out, ``scrypt`` is a slow hash of all that was there. Slow, since a
     sha256 of a short secret is found by trying; and with no key of its own, so that one model has
     one name in every store. It buys time and is no safe: secrets belong into the environment.
-    ``shown`` is how the parameters look where the caller has taken out what their texts do not tell.
+    ``shown`` are the parameters without what the caller knows to be secret.
     """
     shown, whole = redacted(params if shown is None else shown), canonical_json(params)
     return dict(params) if canonical_json(shown) == whole else {**shown, SEAL: _slow_hash(whole)}

@@ -63,7 +63,7 @@ def _weight(name: str) -> int:
     parts = [part.lower() for part in _PART.findall(name)]
     while len(parts) > 1 and (parts[-1].isdigit() or parts[-1] in _BESIDE):
         parts.pop()
-    if not parts:
+    if not parts or name == "PWD":  # the shell's working folder
         return 0
     pair = "".join(parts[-2:])
     if parts[-1].endswith(_ALWAYS) or pair.endswith(_ALWAYS):

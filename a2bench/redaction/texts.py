@@ -29,13 +29,13 @@ _TOLD = re.compile(
 )
 _QUOTED = re.compile(
     r"(?P<outer>\\+[\"'])(?:(?!(?P=outer)).)*(?P=outer)"
-    r"|(?:(?P<quote>[\"'])(?:\\.|(?!(?P=quote)).)*(?:(?P=quote)|\Z))+",
-    re.DOTALL,
+    r"|(?:(?P<quote>[\"'])(?:\\.|(?!(?P=quote)).)*(?:(?P=quote)|(?=\n)|\Z))+"
 )
 _BARE = re.compile(
     r"(?:(?i:bearer|basic|token|digest|negotiate|apikey)[ \t]+)?"
     r"(?:\\.|(?!&[\w.%-]+=)[^\s\"'\\])+"
 )
+_WITHIN = {mark: re.compile(rf"[^{mark}\n]*") for mark in ("'", '"')}
 _HEADER = re.compile(r"[^\"'\r\n]+")
 _LINE = re.compile(r"[^\r\n]+")
 _USER = re.compile(
@@ -111,25 +111,25 @@ def _span(text: str, found: re.Match[str]) -> tuple[int, int]:
     """Where the value after a name begins and ends, without its quotes."""
     start = found.end()
     around = text[found.start() - 1 : found.start()]
-    if around in ("'", '"') and around not in found["sep"]:  # 'name=a value', a word of a list
-        if (end := text.find(around, start)) > start:
-            return start, end
+    if around in _WITHIN and around not in found["sep"]:  # 'name=a value', a word of a list
+        return start, _end(_WITHIN[around], text, start)
     if quoted := _QUOTED.match(text, start):
         mark = quoted["outer"] or quoted["quote"]
-        closed = quoted.end() > start + len(mark) and text.endswith(mark, start, quoted.end())
+        closed = quoted.end() > start + len(mark) and quoted[0].endswith(mark)
         return start + len(mark), quoted.end() - len(mark) * closed
     if text.startswith(MARK, start):
         return start, start
-    variable = found["sep"].strip() == "=" and found["name"].isupper()
     if found["name"].lower() in _HEADERS:
-        bare = _HEADER.match(text, start)
-    elif variable and text[found.start() - 1 : found.start()] in ("", "\n"):
-        bare = _LINE.match(text, start)  # a list of variables, as ``env`` prints it
-    else:
-        bare = _BARE.match(text, start)
-        if bare and not bare[0].endswith(MARK):
-            return start, start + len(bare[0].rstrip(",;)]}>"))
-    return start, bare.end() if bare else start
+        return start, _end(_HEADER, text, start)
+    if found["sep"] == "=" and found["name"].isupper() and around in ("", "\n"):
+        return start, _end(_LINE, text, start)  # a list of variables, as ``env`` prints it
+    bare = text[start : _end(_BARE, text, start)]
+    return start, start + len(bare if bare.endswith(MARK) else bare.rstrip(",;)]}>"))
+
+
+def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    held = pattern.match(text, start)
+    return held.end() if held else start
 
 
 def _is_value(found: re.Match[str], value: str) -> bool:

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from a2bench.redaction.names import IN_PROSE, MARK, is_secret
 from a2bench.redaction.texts import redact, without_password
 
-_GIVEN = re.compile(r"(?P<head>[-/]{0,2}(?P<name>[A-Za-z_][\w.-]*)(?:=|:(?!/)\s*))(?P<value>.+)", re.S)
+_GIVEN = re.compile(
+    r"(?P<head>[-/]{0,2}(?P<name>[A-Za-z_][\w.-]*)(?:=|:(?!/)\s*))(?P<value>(?s:.+))"
+)
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][\w-]*)")
 _NEXT = re.compile(r"--?[A-Za-z][a-z0-9_-]*(?:=.*)?", re.DOTALL)
 """An option; a value that begins with a dash has capitals or digits, most likely."""

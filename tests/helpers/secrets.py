@@ -96,5 +96,6 @@ SAID = (
     "signature: (case, seed)",
     "loading https://huggingface.co/me/model/resolve/main/x.safetensors?download=true",
     "basic authentication is off",
+    "PWD=/home/me\nOLDPWD=/home",
 )
 """What programs print without a secret."""

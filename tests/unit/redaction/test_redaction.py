@@ -74,6 +74,11 @@ def test_values_of_secret_variables_are_taken_out(
     assert redact("denied: longword") == f"denied: {MARK}"
 
 
+def test_what_is_left_open_ends_with_its_line() -> None:
+    text = 'raise Refused("token=" + held)\nRefused: "password=a b\nin line 3'
+    assert redact(text) == text.replace("a b", MARK)
+
+
 def test_of_two_variables_the_longer_is_taken_out_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "swordfish")
     monkeypatch.setenv("B_KEY", "swordfish-and-chips")
