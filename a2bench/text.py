@@ -12,7 +12,7 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKDOWN = re.compile(
     r"(?P<interval>\[[-+\d., –]+\](?![(\[:]))"  # [0.53, 0.61] links to nothing and stays readable
     r"|(?P<html>[&<>])"
-    r"|[\\`*\[\]|~$@]"
+    r"|[\\`*\[\]|~$]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # within a word it is no emphasis
     r"|:(?=\S)"  # of https://, :emoji: and [definition]:
     r"|\.(?=[^\W\d_])"  # of www.example.com

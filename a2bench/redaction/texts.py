@@ -75,9 +75,10 @@ def _redacted(text: str, variables: tuple[str, ...]) -> str:
 
 
 def without_password(login: str) -> str:
-    """``user:password`` as ``user:[redacted]``; a user and a group in numbers are no login."""
+    """``user:password`` as ``user:[redacted]``; an address and a group in numbers are no login."""
     user, colon, password = login.partition(":")
-    return login if not password or login.replace(":", "").isdigit() else f"{user}{colon}{MARK}"
+    is_none = not password or password.startswith("//") or login.replace(":", "").isdigit()
+    return login if is_none else f"{user}{colon}{MARK}"
 
 
 def _variables() -> tuple[str, ...]:

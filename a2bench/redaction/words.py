@@ -53,4 +53,5 @@ def _value(name: str, value: str) -> str:
     """A value by what it is the value of."""
     if is_secret(name, value):
         return MARK
-    return without_password(value) if name in _USERS else _word(value)
+    shown = without_password(value) if name in _USERS else value
+    return _word(value) if shown == value else shown
