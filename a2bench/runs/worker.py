@@ -78,6 +78,7 @@ class Worker:
 
     def give_up(self, job: Job, reason: str) -> tuple[Record, ...]:
         """Records a job of one step as failed."""
+        reason = redact(reason)
         if not job.metrics:
             return (self._keep(self._video_record(job, error=reason)),)
         return (self._keep(self._score_record(job, job.metrics[0], Status.FAILED, error=reason)),)

@@ -63,7 +63,7 @@ class Database(Transactions):
 
         A file of SQLite is made where there is none, for its owner alone.
         """
-        if self.file is not None:
+        if self.file is not None and not self.file.exists():
             make_private(self.file)
         with self.read() as connection:
             there = inspect(connection).has_table(t.study.name)
