@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,7 +165,8 @@ def test_a_secret_of_a_metric_is_in_no_output(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["name", "revision"])
 def test_a_model_is_not_named_by_a_secret(tmp_path: Path, what: str) -> None:
-    model = replace(MyGenerator(), **{what: f"git+https://{SECRET}@host/repository"})
+    given: dict[str, Any] = {what: f"git+https://{SECRET}@host/repository"}
+    model = MyGenerator(**given)
     with pytest.raises(UsageError, match=rf"{what} 'git\+https://\[redacted\]@host") as caught:
         ask(make_suite(tmp_path / "s", 1), generator=model).prepare()
     assert SECRET not in str(caught.value)
