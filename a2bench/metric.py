@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from a2bench.errors import UsageError
 from a2bench.features import Extractor, FeatureBank, NeedsFiles
 from a2bench.keys import json_fault
+from a2bench.redaction import sealed
 from a2bench.types import Case, Json, Measurement, Video
 
 ROUNDING = 1e-9
@@ -100,13 +101,18 @@ class Profile:
 
 
 def metric_identity(metric: Metric) -> dict[str, Json]:
-    """All that decides a metric's value besides the video and the case, for keys and records."""
+    """All that decides a metric's value besides the video and the case, for keys and records.
+
+    Parameters are ``sealed``.
+    """
     info = metric.info
     return {
         "name": info.name,
         "version": info.version,
-        "params": dict(info.params),
-        "extractors": [e.info.identity() for e in metric.extractors],
+        "params": sealed(info.params),
+        "extractors": [
+            {**e.info.identity(), "params": sealed(e.info.params)} for e in metric.extractors
+        ],
     }
 
 

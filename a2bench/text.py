@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from pathlib import Path
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKDOWN = re.compile(
+    r"(?P<interval>\[[-+\d., –]+\](?![(\[:]))"  # [0.53, 0.61] links to nothing and stays readable
+    r"|(?P<html>[&<>])"
+    r"|[\\`*\[\]|~$]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # within a word it is no emphasis
+    r"|:(?=\S)"  # of https://, :emoji: and [definition]:
+    r"|\.(?=[^\W\d_])"  # of www.example.com
+    r"|^(?:[#+-](?=[\s#-]|$)|\d{1,9}(?=[.)](?:\s|$)))"  # a heading, a list, a line
+)
 
 
 def plain(text: str, *, limit: int = 2000) -> str:
@@ -21,12 +33,38 @@ def counted(number: int, noun: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that no spreadsheet takes for a formula; column names are cells, too."""
     text = plain(text)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def markdown_cell(text: str) -> str:
-    """A text that stays within its cell of a Markdown table and brings no HTML."""
-    text = plain(text).replace("\\", "\\\\").replace("|", "\\|")
-    return text.replace("<", "&lt;").replace(">", "&gt;")
+    """A text that Markdown shows as these very characters, in a table's cell or as a paragraph.
+
+    It makes no link (nor does a bare address), image, emphasis, list, formula or HTML.
+    """
+    return _MARKDOWN.sub(_escaped, plain(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    text = found[0]
+    if found["interval"]:
+        return text
+    if text.isdigit():
+        return f"{text}\\"
+    return _HTML[text] if found["html"] else f"\\{text}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a text file that its owner alone can read, where the file system knows owners."""
+    make_private(path)
+    path.write_text(text, encoding="utf-8")
+
+
+def make_private(path: Path) -> None:
+    """Makes an empty file, or keeps the one that is there, for its owner alone."""
+    with suppress(OSError):  # no such rights here; a file that cannot be made is told when written
+        if not path.exists():
+            path.touch(mode=0o600)
+        elif path.is_file():
+            path.chmod(0o600)

@@ -21,6 +21,7 @@ from a2bench.ratings.answers import Check
 from a2bench.ratings.report import Report, Sheet, report
 from a2bench.ratings.table import ALL, Rating
 from a2bench.study.progress import Progress, checks, export, progress
+from a2bench.text import markdown_cell
 
 REFRESH_S = 20
 BLUE = "#1f6fb2"
@@ -66,7 +67,7 @@ def _let_in() -> bool:
 def _study() -> None:
     design = frame.study().design()
     left, right = st.columns([6, 1], vertical_alignment="center")
-    left.title(f"Study {design.name}")
+    left.title(f"Study {markdown_cell(design.name)}")
     with right:
         frame.form("/leave", "Sign out", hidden={"admin": "1"}, quiet=True)
     _progress()
@@ -130,14 +131,9 @@ def _enough(found: Report | None) -> None:
         st.markdown("Nobody has rated a video yet.")
         return
     first, *others = sorted(found.notes, key=lambda note: not note.startswith("all criteria"))
-    st.markdown(f"**{_plain(first[:1].upper() + first[1:])}.**")
+    st.markdown(f"**{markdown_cell(first[:1].upper() + first[1:])}.**")
     with st.expander(f"{len(others)} notes, by criterion and on what these ratings cannot say"):
-        st.markdown("\n".join(f"- {_plain(note)}" for note in others))
-
-
-def _plain(text: str) -> str:
-    """Names of models and raters stay text in Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|$~:" else c for c in text)
+        st.markdown("\n".join(f"- {markdown_cell(note)}" for note in others))
 
 
 def _votes(found: Progress) -> None:

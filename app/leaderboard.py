@@ -12,6 +12,7 @@ import streamlit as st
 from a2bench.app import frame
 from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError
+from a2bench.redaction import redact
 from a2bench.results.charts import (
     axes,
     means,
@@ -28,6 +29,7 @@ from a2bench.results.recipe import load_recipe, recipes
 from a2bench.results.table import Line, lines_of, read_tables
 from a2bench.results.videos import StoredVideo, case_of, gallery, opened
 from a2bench.runs.store import probed
+from a2bench.text import markdown_cell
 
 MOST_MODELS = 10
 SIDE_BY_SIDE = 4
@@ -42,7 +44,7 @@ def page() -> None:
     try:
         lines = _lines()
     except A2BenchError as error:
-        st.error(str(error))
+        st.error(_told(error))
         return
     groups = sorted({line.group for line in lines})
     group = right.selectbox("Suite and profile", groups)
@@ -54,6 +56,11 @@ def page() -> None:
         _comprehensive(lines)
     with tabs[2]:
         _videos()
+
+
+def _told(error: A2BenchError) -> str:
+    """An error, which may quote any table, as Markdown that shows it as it is."""
+    return "\n\n".join(map(markdown_cell, redact(str(error)).splitlines()))
 
 
 @st.cache_data
@@ -147,7 +154,7 @@ def _comprehensive(lines: list[Line]) -> None:
     found = scored(lines, recipe)
     rows = ranked(found, recipe)
     st.dataframe(rows, hide_index=True)
-    st.caption(" ".join(remarks(found)))
+    st.caption(markdown_cell(" ".join(remarks(found))))
     shares = parts(found, recipe)
     if shares.empty:
         st.info("No row has every metric of this recipe, so none is scored: “lacks” says what.")
@@ -168,7 +175,7 @@ def _videos() -> None:
     try:
         videos = _gallery()
     except A2BenchError as error:
-        st.error(str(error))
+        st.error(_told(error))
         return
     if not videos:
         st.info("To see videos here, start with `--run STORE`: the run store that made the table.")
@@ -185,7 +192,8 @@ def _videos() -> None:
     )
     if case := case_of(next(iter(shown.values()))):
         st.text(case.prompt)
-        pictures, names = zip(*((str(e.image), e.name) for e in case.elements), strict=True)
+        images = ((str(e.image), markdown_cell(e.name)) for e in case.elements)
+        pictures, names = zip(*images, strict=True)
         st.image(list(pictures), list(names), width=110)
     here = [shown[label] for label in picked]
     if not here:
@@ -193,7 +201,7 @@ def _videos() -> None:
     try:
         ratio = [_ratio(e.path, e.sha256) for e in here][0]
     except A2BenchError as error:  # it was replaced since it was made
-        st.error(str(error))
+        st.error(_told(error))
         return
     player = frame.component("gallery", js=("player.js", "gallery.js"), css=("player.css",))
     clips, labels = [f"{MEDIA_PATH}/{e.media}" for e in here], [e.label for e in here]

@@ -48,10 +48,7 @@ def media_route(media: Mapping[str, Path]) -> BaseRoute:
         path = media.get(request.path_params["name"])
         if path is None or not path.is_file():
             return PlainTextResponse("no such file", status_code=404)
-        headers = {
-            "Cache-Control": "private, max-age=86400, immutable",
-            "X-Content-Type-Options": "nosniff",
-        }
+        headers = {"Cache-Control": "private, max-age=86400, immutable"}
         kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
         return FileResponse(path, media_type=kind, headers=headers)
 

@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from a2bench.app.headers import guarded
 from a2bench.errors import CannotRun, UsageError
 from a2bench.study.folder import VARIABLE as DATABASE_VARIABLE
 from a2bench.types import Json
@@ -98,7 +99,7 @@ def serve(
         load_config_options({**SETTINGS, "server.address": host, "server.port": bound})
         app = App(Path(str(files("a2bench.app") / "main.py")), routes=routes)
         config = uvicorn.Config(
-            app, log_level="warning", ws_ping_interval=30, timeout_graceful_shutdown=STOP_S
+            guarded(app), log_level="warning", ws_ping_interval=30, timeout_graceful_shutdown=STOP_S
         )
 
         class Server(uvicorn.Server):

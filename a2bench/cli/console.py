@@ -23,6 +23,7 @@ from a2bench.doctor import Check
 from a2bench.errors import CannotRun, UsageError
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.metric import Metric, metric_licence
+from a2bench.redaction import redact
 from a2bench.registry import GENERATORS, METRICS, build_profile
 from a2bench.results.inspection import Inspection
 from a2bench.results.leaderboard import Row
@@ -69,7 +70,7 @@ class Watcher:
         self._bar.stop()
 
     def warned(self, text: str) -> None:
-        self._console.print(f"warning: {text}", style="yellow", markup=False)
+        self._console.print(f"warning: {redact(text)}", style="yellow", markup=False)
 
     def planned(self, store: RunStore, work: Plan) -> None:
         for what, (present, total) in (("videos", work.videos), ("scores", work.scores)):
@@ -162,6 +163,7 @@ def failures(rows: Sequence[Row]) -> list[str]:
                     reason = (what, record.error or "")
                     reasons.setdefault(reason, []).append(f"{work.case_id}/{work.seed}")
         for (what, error), cases in sorted(reasons.items()):
+            error = redact(error)  # an older store may hold what is recognised today
             named = ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")
             lines.append(plain(f"{row.name}: {what}: {error} [{named}]"))
     return lines

@@ -13,7 +13,9 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
+from traceback import format_exception
 from types import FrameType
 from typing import Annotated, Any
 
@@ -84,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = app(args=words, standalone_mode=False)
             sys.stdout.flush()
     except _ClickError as error:
-        error.show()  # type: ignore[attr-defined]
+        shown = StringIO()
+        error.show(file=shown)  # type: ignore[attr-defined]
+        typer.echo(_safe(shown.getvalue()), err=True, nl=False)
         return 1
     except (typer.Abort, KeyboardInterrupt) as error:
         ended = error if isinstance(error, _Ended) else error.__cause__
@@ -102,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         return _fail(f"{where}{error.strerror or error}", 3)
+    finally:
+        sys.excepthook = _show_traceback  # typer has set its own
     return int(code or 0)
 
 
@@ -138,12 +144,23 @@ def _stand_somewhere() -> None:
 def _fail(text: str, code: int) -> int:
     from a2bench.text import plain
 
-    for line in text.splitlines() or [""]:
+    for line in _safe(text).splitlines() or [""]:
         typer.echo(f"a2bench: {plain(line)}", err=True)
     return code
+
+
+def _safe(text: str) -> str:
+    from a2bench.redaction import redact
+
+    return redact(text)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     from a2bench.text import plain
 
-    typer.echo(f"warning: {plain(str(message))}", err=True)
+    typer.echo(f"warning: {plain(_safe(str(message)))}", err=True)
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, at: Any) -> None:
+    """What nobody foresaw, as Python would show it."""
+    typer.echo(_safe("".join(format_exception(kind, error, at))), err=True, nl=False)

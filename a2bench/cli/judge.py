@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +24,7 @@ from a2bench.cli.options import (
     terminal,
 )
 from a2bench.errors import CannotRun
+from a2bench.text import csv_cell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -185,9 +188,11 @@ def _table(found: list[Agreement]) -> Table:
 
 def _csv(found: list[Agreement]) -> str:
     names = ("criterion", "videos", "ratings", "spearman", "kendall", "exact", "exact_people")
-    lines = [",".join((*names, "bias", "bias_low", "bias_high"))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*names, "bias", "bias_low", "bias_high"))
     for one in found:
-        figures = [getattr(one, name) for name in names]
-        figures += [one.bias.mean, one.bias.low, one.bias.high]
-        lines.append(",".join("" if figure is None else str(figure) for figure in figures))
-    return "\n".join(lines) + "\n"
+        figures = (getattr(one, name) for name in names)
+        cells = [csv_cell(cell) if isinstance(cell, str) else cell for cell in figures]
+        writer.writerow([*cells, one.bias.mean, one.bias.low, one.bias.high])
+    return text.getvalue()

@@ -81,7 +81,7 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     from a2bench.results.leaderboard import collect, table, told_apart, with_values
     from a2bench.results.ranks import scored, to_markdown, with_scores
     from a2bench.results.recipe import load_recipe
-    from a2bench.results.table import joined, lines_of, read_table
+    from a2bench.results.table import csv_of, joined, lines_of, read_table
     from a2bench.results.videos import opened
     from a2bench.text import plain
 
@@ -97,7 +97,7 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     whole = joined(tables)
     found = scored(with_values(lines_of(whole), rows), recipe)
     shown = to_markdown(found, recipe)
-    csv = with_scores(whole, found, recipe).to_csv(index=False, lineterminator="\n")
+    csv = csv_of(with_scores(whole, found, recipe))
     text = shown if out.suffix == ".md" else csv
     out.write_text(text, encoding="utf-8")
     typer.echo(shown)

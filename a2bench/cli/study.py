@@ -148,18 +148,19 @@ def export(
     ] = None,
     database: DatabaseOption = "",
 ) -> None:
-    """Write the ratings, for `study analyse` and `weights fit`."""
+    """Write the ratings, for `study analyse` and `weights fit`; the files are yours alone."""
     _check_installed()
     from a2bench.ratings import answers as checks
     from a2bench.ratings.table import to_csv
     from a2bench.study import progress as records
     from a2bench.study.folder import open_study
+    from a2bench.text import write_private
 
     with open_study(folder, database) as held:
         ratings, every = records.export(held), records.checks(held)
-    out.write_text(to_csv(ratings), encoding="utf-8")
+    write_private(out, to_csv(ratings))
     if raters is not None:
-        raters.write_text(checks.to_csv(every), encoding="utf-8")
+        write_private(raters, checks.to_csv(every))
     typer.echo(f"{len(ratings)} ratings of {len({r.rater for r in ratings})} raters in {out}")
 
 

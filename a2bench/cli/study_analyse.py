@@ -29,6 +29,7 @@ def analyse(
     from a2bench.ratings import answers as checks
     from a2bench.ratings.report import report
     from a2bench.ratings.table import read
+    from a2bench.text import write_private
 
     must_be_file(ratings, raters)
     seen = [] if raters is None else checks.read(raters)
@@ -37,8 +38,8 @@ def analyse(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         for sheet in found.sheets:
-            (out / f"{sheet.name}.csv").write_text(sheet.to_csv(), encoding="utf-8")
-        (out / "notes.txt").write_text("\n".join(found.notes) + "\n", encoding="utf-8")
+            write_private(out / f"{sheet.name}.csv", sheet.to_csv())
+        write_private(out / "notes.txt", "\n".join(found.notes) + "\n")
         typer.echo(f"{len(found.sheets)} tables and notes.txt in {out}")
 
 

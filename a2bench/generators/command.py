@@ -19,7 +19,7 @@ from typing import IO
 
 from a2bench.errors import GeneratorError, UsageError
 from a2bench.generator import GeneratorInfo
-from a2bench.redaction import redact, sealed
+from a2bench.redaction import redact, redacted_line, sealed
 from a2bench.types import Case, Json
 
 REQUEST_VERSION = 1
@@ -44,8 +44,8 @@ class Command:
 
     The words of ``command`` are part of a video's key and are published with the results, except
     values that look like secrets, of which only a hash is kept. A short one can be guessed from it:
-    hand secrets over in the environment. The program's files are not
-    looked at: give another ``revision`` when they change.
+    hand secrets over in the environment. The program's files are not looked at: give another
+    ``revision`` when they change.
     """
 
     command: str | Sequence[str]
@@ -74,7 +74,9 @@ class Command:
         return GeneratorInfo(
             name=self.name,
             revision=self.revision,
-            params=sealed({"command": shlex.join(self.words)}),
+            params=sealed(
+                {"command": shlex.join(self.words)}, {"command": redacted_line(self.words)}
+            ),
         )
 
     def generate(self, case: Case, *, seed: int, out: Path) -> None:
@@ -95,7 +97,7 @@ class Command:
         reason = self._failure(code, out)
         if reason:
             said = errors.text() or output.text() or "nothing"
-            raise GeneratorError(redact(f"{self.words[0]}: {reason}; it said:\n{said}"))
+            raise GeneratorError(f"{redact(self.words[0])}: {reason}; it said:\n{said}")
 
     def _start(self, request: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
@@ -120,7 +122,10 @@ class Command:
 
 
 class _Tail:
-    """The end of what a pipe brings, read as it comes so that the program never has to wait."""
+    """The end of what a pipe brings, read as it comes so that the program never has to wait.
+
+    Secrets are taken out before it is cut, so that none is cut to a part that nothing would find.
+    """
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
@@ -130,12 +135,12 @@ class _Tail:
 
     def text(self) -> str:
         self._thread.join(timeout=1.0)  # a process that broke away may hold the pipe open
-        return self._end.decode("utf-8", "replace").strip()[-TAIL_CHARACTERS:]
+        return redact(self._end.decode("utf-8", "replace")).strip()[-TAIL_CHARACTERS:]
 
     def _read(self) -> None:
         with self._pipe as pipe:
             while chunk := os.read(pipe.fileno(), 2**16):
-                self._end = (self._end + chunk)[-4 * TAIL_CHARACTERS :]
+                self._end = (self._end + chunk)[-8 * TAIL_CHARACTERS :]
 
 
 def _request(case: Case, seed: int, out: Path) -> dict[str, Json]:

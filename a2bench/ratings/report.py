@@ -51,7 +51,8 @@ class Sheet:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         ends = {name: (name, f"{name}_low", f"{name}_high") for name in self.intervals}
-        writer.writerow([part for name in self.columns for part in ends.get(name, (name,))])
+        heads = (part for name in self.columns for part in ends.get(name, (name,)))
+        writer.writerow(map(csv_cell, heads))
         for row in self.rows:
             cells = zip(self.columns, row, strict=True)
             writer.writerow([part for name, cell in cells for part in self._parts(name, cell)])

@@ -121,8 +121,8 @@ def to_csv(ratings: Iterable[Rating]) -> str:
     writer.writerow(COLUMNS)
     for r in ratings:
         names = [csv_cell(r.rater), csv_cell(r.video.case), csv_cell(r.video.model)]
-        answer = [r.criterion, r.score, r.answer, r.position, r.time, csv_cell(r.study)]
-        writer.writerow([*names, r.video.seed, *answer])
+        answer = [csv_cell(r.criterion), r.score, r.answer, r.position, csv_cell(r.time)]
+        writer.writerow([*names, r.video.seed, *answer, csv_cell(r.study)])
     return text.getvalue()
 
 

@@ -19,7 +19,7 @@ from a2bench.metric import outside, read_bounds, within
 from a2bench.results.definitions import Definition, current, identity
 from a2bench.results.definitions import columns as columns_of
 from a2bench.results.holdings import Held, held, origins, shared
-from a2bench.results.table import MEASURED, UNDONE, Cell, Line, columns, lines_of
+from a2bench.results.table import MEASURED, UNDONE, Cell, Line, columns, csv_of, lines_of
 from a2bench.runs.record import Record
 from a2bench.runs.request import score_key
 from a2bench.runs.store import RunStore
@@ -328,8 +328,8 @@ def _values(line: Line, row: Row) -> dict[str, dict[str, float]]:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """The table as CSV: UTF-8, Unix lines, full precision, no cell a spreadsheet would execute."""
-    return str(table(rows).to_csv(index=False, lineterminator="\n"))
+    """The table as CSV: see ``csv_of``."""
+    return csv_of(table(rows))
 
 
 def to_markdown(rows: Sequence[Row]) -> str:

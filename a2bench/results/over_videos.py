@@ -10,6 +10,7 @@ from a2bench import __version__
 from a2bench.errors import CannotRun, NotApplicable, UsageError, VideoError
 from a2bench.keys import digest
 from a2bench.metric import SetMetric, outside, within
+from a2bench.redaction import sealed
 from a2bench.results.leaderboard import Row, collect
 from a2bench.results.videos import stored_videos
 from a2bench.runs.store import RunStore
@@ -55,7 +56,7 @@ def measure(
         "videos": len(videos),
         "videos_missing": len(works) - len(videos),
         "metric_version": info.version,
-        "metric_sha256": digest([info.name, info.version, dict(info.params)]),
+        "metric_sha256": digest([info.name, info.version, sealed(info.params)]),
         "licence": metric.licence,
         "suite_sha256": suite.key,
         "model_sha256": digest(rows[0].model),
@@ -67,7 +68,8 @@ def to_csv(line: Mapping[str, Json]) -> str:
     """The line and its header as CSV: UTF-8, Unix lines, no cell a spreadsheet would execute."""
     out = io.StringIO()
     cells = {
-        key: csv_cell(value) if isinstance(value, str) else value for key, value in line.items()
+        csv_cell(key): csv_cell(value) if isinstance(value, str) else value
+        for key, value in line.items()
     }
     writer = csv.DictWriter(out, cells, lineterminator="\n")
     writer.writeheader()

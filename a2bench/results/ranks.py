@@ -350,7 +350,7 @@ def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
     note = f"{SCORE}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."
-    notes = [markdown_cell(note), *map(markdown_cell, remarks(found)), recipe.note]
+    notes = [markdown_cell(note), *map(markdown_cell, remarks(found)), markdown_cell(recipe.note)]
     return "\n\n".join(["\n".join(lines), *notes]) + "\n"
 
 

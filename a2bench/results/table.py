@@ -181,6 +181,15 @@ def apart(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
     return found
 
 
+def csv_of(table: pd.DataFrame) -> str:
+    """A leaderboard as CSV: UTF-8, Unix lines, full precision, no cell a spreadsheet would execute.
+
+    The table's texts are such cells already; its columns are named by whoever wrote a metric.
+    """
+    safe = table.rename(columns=csv_cell)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
 def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
     """The leaderboard of a CSV file; text stays text.
 
@@ -194,6 +203,7 @@ def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
         if found := faults(path, limits or {}):
             raise CannotRun("\n".join(found))
         table = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, "str"), index_col=False)
+        table = table.rename(columns=_written)
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path} is no leaderboard: {error}") from error
     if absent := [name for name in ("model", "profile", "suite") if name not in table]:
@@ -201,6 +211,12 @@ def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
     for name in (str(name) for name in table if not is_numeric_dtype(table[name])):
         table[name] = table[name].fillna("").astype("str").map(csv_cell)
     return table
+
+
+def _written(name: str) -> str:
+    """A column's name before ``csv_of`` made it safe."""
+    bare = name.removeprefix("'")
+    return bare if csv_cell(bare) == name else name
 
 
 def _judged(table: pd.DataFrame) -> list[str]:

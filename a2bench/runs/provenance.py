@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from a2bench import __version__
-from a2bench.redaction import redact
+from a2bench.redaction import redacted_words
 from a2bench.types import Json
 
 PACKAGES = (
@@ -30,7 +30,7 @@ def provenance(arguments: Sequence[str]) -> dict[str, Json]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "arguments": redact("\n".join(arguments)).split("\n"),
+        "arguments": redacted_words(arguments),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

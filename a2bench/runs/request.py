@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from a2bench.errors import CannotRun
+from a2bench.errors import CannotRun, UsageError
 from a2bench.generator import Generator, RequestAware, SuiteAware, generator_identity
 from a2bench.keys import digest
 from a2bench.metric import (
@@ -16,7 +16,7 @@ from a2bench.metric import (
     metric_licence,
     missing_files,
 )
-from a2bench.redaction import sealed
+from a2bench.redaction import redact, sealed
 from a2bench.types import Case, Json, Suite
 
 
@@ -34,8 +34,13 @@ class Request:
     def prepare(self) -> tuple[str, ...]:
         """Checks weights and the generator's files before anything runs. Returns warnings.
 
-        Raises ``CannotRun`` with all that is missing and what to type.
+        Raises ``CannotRun`` with all that is missing and what to type, ``UsageError`` for a model
+        whose name or revision, which every table shows, holds a secret.
         """
+        info = self.generator.info
+        for what, text in (("name", info.name), ("revision", info.revision)):
+            if (shown := redact(text)) != text:
+                raise UsageError(f"the model's {what} {shown!r} holds a secret, and is published")
         if lacking := missing_files(self.metrics):
             raise CannotRun("\n".join(lacking))
         if isinstance(self.generator, RequestAware):
@@ -65,8 +70,8 @@ class Request:
                 "revision": info.revision,
                 "params": sealed(info.params),
                 "weights": dict(info.weights),
-                "licence": info.licence,
-                "source": info.source,
+                "licence": redact(info.licence),
+                "source": redact(info.source),
             },
             "suite": {
                 "name": self.suite.name,

@@ -23,7 +23,7 @@ from a2bench.errors import (
 from a2bench.features import FeatureBank
 from a2bench.keys import canonical_json
 from a2bench.metric import Metric, MetricInfo, metric_licence, outside, within
-from a2bench.redaction import redact
+from a2bench.redaction import redact, redacted
 from a2bench.runs.record import Record
 from a2bench.runs.request import Job, Request, score_key
 from a2bench.runs.store import RecordWriter, RunStore
@@ -69,6 +69,7 @@ class Worker:
 
     def give_up(self, job: Job, reason: str) -> Record:
         """Records a job of one step as failed."""
+        reason = redact(reason)
         if not job.metrics:
             return self._keep(self._video_record(job, error=reason))
         return self._keep(self._score_record(job, job.metrics[0], Status.FAILED, error=reason))
@@ -113,9 +114,9 @@ class Worker:
         try:
             measured = _checked(metric.score(job.case, bank), metric.info)
         except NotApplicable as reason:
-            return self._score_record(job, name, Status.NOT_APPLICABLE, error=str(reason))
+            return self._score_record(job, name, Status.NOT_APPLICABLE, error=_describe(reason))
         except Refused as reason:
-            return self._score_record(job, name, Status.REFUSED, error=str(reason))
+            return self._score_record(job, name, Status.REFUSED, error=_describe(reason))
         except FAILURES as error:
             return self._score_record(job, name, Status.FAILED, error=_describe(error))
         return self._score_record(job, name, Status.OK, measured=measured, seconds=_since(start))
@@ -191,7 +192,7 @@ def _checked(measured: Measurement, metric: MetricInfo) -> Measurement:
         canonical_json(measured.detail)
     except (TypeError, ValueError) as error:
         raise MetricError(f"{metric.name}: detail is not JSON: {error}") from error
-    return Measurement(value=value, detail=measured.detail)
+    return Measurement(value=value, detail=redacted(measured.detail))
 
 
 def _check_output(folder: Path, out: Path) -> None:

@@ -38,6 +38,7 @@ from a2bench.study.queries import (
 )
 from a2bench.study.schedule import next_item, order, pages_left
 from a2bench.study.votes import Forbidden, Page, Rater, Vote, check
+from a2bench.text import make_private
 from a2bench.types import Json
 
 
@@ -58,7 +59,12 @@ class Database(Transactions):
             migrate(connection)
 
     def check_vacant(self) -> None:
-        """Raises ``StoreError`` when the database cannot be reached or holds a study."""
+        """Raises ``StoreError`` when the database cannot be reached or holds a study.
+
+        A file of SQLite is made where there is none, for its owner alone.
+        """
+        if self.file is not None and not self.file.exists():
+            make_private(self.file)
         with self.read() as connection:
             there = inspect(connection).has_table(t.study.name)
             held = connection.execute(select(t.study.c.key)).scalar() if there else None

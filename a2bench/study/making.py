@@ -24,6 +24,7 @@ from a2bench.study.folder import DESIGN, MEDIA, database_url
 from a2bench.study.known_answers import KnownClip, KnownPage, Look, known_pages
 from a2bench.study.playback import Format, common_format, copy_picture, copy_video, write_clip
 from a2bench.study.selection import Chosen, Together
+from a2bench.text import write_private
 from a2bench.types import Case, Suite, Video, VideoId
 
 Tick = Callable[[], None]
@@ -109,6 +110,7 @@ def plan(suite: Suite, chosen: Chosen, options: Options) -> Plan:
 def make(plan: Plan, folder: Path, *, url: str = "", tick: Tick = lambda: None) -> Design:
     """Writes the study to a new folder: all of it, or nothing. ``tick`` is called for each file.
 
+    Folder and files are their owner's alone, where the file system knows owners.
     Raises ``CannotRun`` when the folder is there, or the database holds another study.
     """
     if folder.exists():
@@ -116,13 +118,15 @@ def make(plan: Plan, folder: Path, *, url: str = "", tick: Tick = lambda: None) 
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was interrupted
     try:
-        (partial / MEDIA).mkdir(parents=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(mode=0o700)  # raters' answers, and which model made which video
+        (partial / MEDIA).mkdir()
         with Database(database_url(partial, url)) as database:
             database.check_vacant()  # copies take long
             media = _Media(folder=partial / MEDIA, form=plan.form)
             design = _design(plan, folder.name, media)
             _perform(media.jobs, tick)
-            (partial / DESIGN).write_text(design.to_json(), encoding="utf-8")
+            write_private(partial / DESIGN, design.to_json())
             database.create(design)
         os.rename(partial, folder)  # noqa: PTH104
     except OSError as error:

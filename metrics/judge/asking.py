@@ -271,4 +271,4 @@ def named(judge: Judge) -> str:
 
 
 def _model(reply: Reply) -> str:
-    return redact(plain(reply.model, limit=100))
+    return plain(redact(reply.model), limit=100)

@@ -132,7 +132,7 @@ def parse(text: str, criteria: Sequence[Criterion]) -> Verdict:
         raise ContractError("the reply has criteria that were not asked for")
     return Verdict(
         scores={name: _score(name, reply[name]) for name in ids},
-        reasons={name: redact(reply[name]["reason"][:_REASON_CHARACTERS]) for name in ids},
+        reasons={name: redact(reply[name]["reason"])[:_REASON_CHARACTERS] for name in ids},
     )
 
 

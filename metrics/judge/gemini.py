@@ -219,7 +219,7 @@ def _bad_key(error: Any) -> bool:
 
 def _told(reason: Any) -> str:
     """A reason of the service, which may be newer than the client and is any text then."""
-    return redact(plain(str(reason.value), limit=60))
+    return plain(redact(str(reason.value)), limit=60)
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:

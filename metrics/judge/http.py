@@ -21,7 +21,7 @@ def fault(status: int, text: str, told_s: float | None = None) -> JudgeError:
     Try again (429, 5xx), nothing more in this run (401-404), not this request (400, 413, 422), or
     this.
     """
-    told = redact(plain(f"HTTP {status}: {text}", limit=300))
+    told = plain(redact(f"HTTP {status}: {text}"), limit=300)
     if status in _AGAIN or status >= 500:
         return Unavailable(told, retry_after_s=told_s)
     if status in _DENIED:

@@ -26,6 +26,9 @@ def test_the_admin_sees_progress_reasons_and_the_leaderboard(site: Site, tmp_pat
         screen.until_text("Download ratings.csv")
         screen.open("/leaderboard")
         screen.until_text("Comprehensive score")
+        drawn = 'return document.querySelectorAll("canvas.marks, svg.marks").length'
+        screen.until(lambda: screen.driver.execute_script(drawn) >= 2, "no charts")
+        assert screen.violations() == []
         screen.open("/admin")
         screen.click(".a2-form button", "Sign out")
         screen.until_text("Admin code")

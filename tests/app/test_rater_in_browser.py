@@ -23,6 +23,7 @@ def test_a_rater_joins_rates_reloads_moves_and_finishes(site: Site, tmp_path: Pa
         code = _join(screen, invite)
         _practise(screen)
         _videos_keep_in_step(screen)
+        assert screen.violations() == []
         _rates_by_keys_and_reloads(screen)
     with browser(site.base, tmp_path / "second") as screen:
         screen.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from a2bench.app.board import MEDIA_PATH
+from a2bench.app.headers import HEADERS
 from a2bench.app.routes import ADMIN_COOKIE, RATER_COOKIE
 from a2bench.app.serving import Served, serve
 from a2bench.errors import CannotRun, UsageError
@@ -60,6 +62,33 @@ def test_nothing_else_is_served(site: Site, name: str) -> None:
     assert b'"items"' not in body
     (site.folder / MEDIA / "strange.mp4").write_bytes(b"not in the design")
     assert _ask(site, "GET", f"{MEDIA_PATH}/strange.mp4")[0].status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/admin", "/?invite=x", "/enter", "/favicon.png", "/_stcore/health"),
+        *("/_stcore/host-config", "/static/js/none.js", "/media/none", "/clip/none", "/../x"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_every_response_tells_the_browser_whose_page_it_is(
+    site: Site, method: str, path: str
+) -> None:
+    headers = _ask(site, method, path)[0].headers
+    for name, value in HEADERS.items():
+        assert headers.get_all(name) == [value]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_clip_and_streamlit_s_own_files_are_guarded_too(site: Site) -> None:
+    (script,) = re.findall(rb'src="\.(/static/js/index[^"]+)"', _ask(site, "GET", "/")[1])
+    for path in (_clip(site)[0], script.decode()):
+        response, body = _ask(site, "GET", path)
+        assert response.status == 200
+        assert body
+        assert {name: response.headers[name] for name in HEADERS} == HEADERS
 
 
 def test_entering_spends_an_invitation_and_hides_the_code(site: Site) -> None:

@@ -146,7 +146,7 @@ def test_the_command_names_the_stores_and_the_table_reads_back(
     assert {line.name for line in lines_of(read_table(out))} == means([a, b]).keys()
     shown = [*map(str, (a.root, b.root)), "--recipe", "equal"]
     assert main(["leaderboard", *shown, "--out", str(tmp_path / "x.md")]) == 0
-    assert "my-generator 1 [runs/b]" in (tmp_path / "x.md").read_text()
+    assert "my-generator 1 \\[runs/b\\]" in (tmp_path / "x.md").read_text()
     assert str(tmp_path) not in out.read_text()
     assert main(["leaderboard", str(a.root), "--out", str(out)]) == 0
     assert "store" not in out.read_text().splitlines()[0].split(",")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from a2bench.results.leaderboard import collect, table, to_csv, to_markdown
+from a2bench.results.table import csv_of, lines_of, read_table
 from a2bench.runs.store import RunStore
 from a2bench.stats import bootstrap_mean
 from tests.helpers.fakes import Level, Misbehaves
@@ -98,6 +99,19 @@ def test_csv_cells_are_no_formulas(tmp_path: Path, name: str) -> None:
     store = RunStore(tmp_path / "store")
     do(ask(make_suite(tmp_path / "s", 1), generator=MyGenerator(name=name)), store)
     assert to_csv(collect([store])).splitlines()[1].startswith(f"'{name}")
+
+
+def test_csv_columns_are_no_formulas_and_are_read_as_they_were(tmp_path: Path) -> None:
+    store, name = RunStore(tmp_path / "store"), "=HYPERLINK(1)"
+    do(ask(make_suite(tmp_path / "s", 1), Level(name=name), Level(name="-x")), store)
+    path = tmp_path / "board.csv"
+    path.write_text(to_csv(collect([store])), encoding="utf-8")
+    heads = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert {f"'{name}", f"'{name}_low", "'-x"} <= set(heads)
+    assert not [head for head in heads if head.startswith(("=", "-", "+", "@"))]
+    (line,) = lines_of(read_table(path))
+    assert set(line.means) == {name, "-x"} == set(line.measured)
+    assert csv_of(read_table(path)).splitlines()[0].split(",") == heads
 
 
 def test_markdown_keeps_foreign_text_in_its_cell(tmp_path: Path) -> None:

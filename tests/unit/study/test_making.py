@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from collections import Counter
 from pathlib import Path
@@ -28,7 +30,7 @@ from a2bench.types import Role, Status, Suite
 from a2bench.video import decode, probe
 from tests.helpers.makers import make_case, make_suite
 from tests.helpers.runs import stored
-from tests.helpers.study_pages import rate
+from tests.helpers.study_pages import rate, someone
 
 OURS = tuple(c for c in criteria() if c.set == "a2bench")
 
@@ -117,6 +119,29 @@ def test_a_study_shows_every_model_of_every_case_under_random_names(
     assert set(named) == files and all(len(Path(name).stem) == 32 for name in files)
     assert sum(name.endswith(".mp4") for name in files) == 12 + 6 * 4
     assert {p.name for p in tmp_path.iterdir()} == {"suite", "study", *"abcd"}
+
+
+@pytest.mark.slow
+def test_a_study_is_its_owner_s_alone(tmp_path: Path, suite: Suite) -> None:
+    before = os.umask(0o022)
+    try:
+        made(tmp_path, suite, make_stores(tmp_path, suite))
+        folder, out = tmp_path / "study", tmp_path / "ratings.csv"
+        with open_study(folder) as database:
+            rater = someone(database)
+            while rate(database, rater):
+                pass
+        raters = tmp_path / "raters.csv"
+        words = ["study", "export", str(folder), "--out", str(out), "--raters", str(raters)]
+        assert main(words) == 0
+        assert main(["study", "analyse", str(out), "--out", str(tmp_path / "tables")]) == 0
+    finally:
+        os.umask(before)
+    files = [folder / "study.json", *folder.glob("study.sqlite*"), out, raters]
+    files += (tmp_path / "tables").iterdir()
+    assert {path.name for path in files} >= {"study.sqlite", "mos.csv", "raters.csv", "notes.txt"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.slow

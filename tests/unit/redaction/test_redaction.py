@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import shlex
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a2bench.keys import digest
+from a2bench.redaction import MARK, redact, redacted, redacted_line, redacted_words, sealed
+from a2bench.registry import PROFILES
+from tests.helpers.secrets import ORDINARY, PRINTED, SAID, SECRET, TOKENS, WORDS
+
+
+@pytest.mark.parametrize("words", WORDS, ids=shlex.join)
+def test_no_word_of_a_command_line_holds_a_secret(words: tuple[str, ...]) -> None:
+    found = redacted_words(["program", *words, "--steps", "50"])
+    assert len(found) == len(words) + 3
+    assert not [word for word in found if SECRET in word]
+    assert [found[0], *found[-2:]] == ["program", "--steps", "50"]
+    assert MARK in redacted_line(words)
+
+
+@pytest.mark.parametrize("words", WORDS, ids=shlex.join)
+@pytest.mark.parametrize("told", [shlex.join, repr, json.dumps], ids=["shell", "repr", "json"])
+def test_no_text_that_quotes_a_command_line_holds_a_secret(
+    words: tuple[str, ...], told: object
+) -> None:
+    assert callable(told)
+    shown = redact(f"failed: {told(list(words))} ended with 1")
+    assert SECRET not in shown
+    assert MARK in shown
+
+
+@pytest.mark.parametrize("text", PRINTED)
+def test_what_a_program_prints_holds_no_secret(text: str) -> None:
+    shown = redact(f"it said:\n{text}\nthe end")
+    assert SECRET not in shown
+    assert shown.startswith("it said:\n")
+    assert shown.endswith("\nthe end")
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:9])
+def test_published_tokens_are_known_anywhere(token: str) -> None:
+    assert redact(f"not allowed for {token} today") == f"not allowed for {MARK} today"
+    assert redacted({"file": [token], token: 3}) == {"file": [MARK], MARK: 3}
+    assert redacted_words(["--model", token]) == ["--model", MARK]
+
+
+@pytest.mark.parametrize("words", ORDINARY, ids=shlex.join)
+def test_ordinary_words_stay_as_they_are(words: tuple[str, ...]) -> None:
+    assert redacted_words(words) == list(words)
+    assert redacted_line(words) == redact(shlex.join(words)) == shlex.join(words)
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_ordinary_texts_stay_as_they_are(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MONKEY_TOKENIZER", "DB_PASS", "MY_CREDENTIAL"])
+def test_values_of_secret_variables_are_taken_out(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    value = 'sword/fish+"x"'
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OTHER", "longword")
+    for told in (value, quote(value, safe=""), json.dumps(value)):
+        assert redact(f"see {told}!") in (f"see {MARK}!", f'see "{MARK}"!')
+    assert redact("longword") == "longword"
+    monkeypatch.setenv(f"{name}_URL", "redis://me:longword@host")
+    assert redact("denied: longword") == f"denied: {MARK}"
+
+
+def test_what_is_left_open_ends_with_its_line() -> None:
+    text = 'raise Refused("token=" + held)\nRefused: "password=a b\nin line 3'
+    assert redact(text) == text.replace("a b", MARK)
+
+
+def test_of_two_variables_the_longer_is_taken_out_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "swordfish")
+    monkeypatch.setenv("B_KEY", "swordfish-and-chips")
+    assert redact("swordfish-and-chips") == MARK
+
+
+def test_a_mapping_is_redacted_by_name() -> None:
+    params = {
+        "apiKey": SECRET,
+        "auth": {"user": "me", "how": [SECRET, 12345678]},
+        "key": 3,
+        "token": 77,
+        "password": 12345678,
+        "pass": "2",
+        "use_token": True,
+        "steps": 50,
+        "words": ["--pass", SECRET],
+        "frames": [1.5, None],
+    }
+    assert redacted(params) == {
+        "apiKey": MARK,
+        "auth": {"user": MARK, "how": [MARK, MARK]},
+        "key": 3,
+        "token": 77,
+        "password": MARK,
+        "pass": "2",
+        "use_token": True,
+        "steps": 50,
+        "words": ["--pass", MARK],
+        "frames": [1.5, None],
+    }
+
+
+def test_seals_are_what_they_were() -> None:
+    line = "prog --token sks --steps 50"
+    assert sealed({"command": line}, {"command": redacted_line(shlex.split(line))}) == {
+        "command": "prog --token [redacted] --steps 50",
+        "scrypt": "4b5b3b4b14dd98f9bc377ea38714eedbad20414eb8149751bbe8ddf129b6f6b7",
+    }
+    assert sealed({"token": "sks", "seed": 3}) == {
+        "token": MARK,
+        "seed": 3,
+        "scrypt": "28b227231d533b5cf4cbf37650b3ea930578d3fd9dcf0db1e32efd32c08ebf77",
+    }
+    params = {"command": "prog --steps 50", "key": 3}
+    assert sealed(params) == params
+
+
+@pytest.mark.parametrize("words", [*WORDS, *ORDINARY], ids=shlex.join)
+def test_what_was_sealed_is_sealed(words: tuple[str, ...]) -> None:
+    once = sealed({"command": shlex.join(words)}, {"command": redacted_line(words)})
+    assert sealed(once) == once
+
+
+def test_no_parameter_of_our_own_metrics_is_taken_for_a_secret() -> None:
+    for metric in PROFILES.create("lite").all.values():
+        assert sealed(metric.info.params) == dict(metric.info.params)
+        for extractor in metric.extractors:
+            assert sealed(extractor.info.params) == dict(extractor.info.params)
+
+
+@given(st.text(alphabet="tokens=: '\"\\&?/@-key\nA1[]", max_size=60))
+def test_any_text_is_redacted_to_what_stays(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+def test_long_texts_take_no_time_that_grows_as_their_square() -> None:
+    for part in ("a", "-sk-", "-eyJaaaaaa", "key: ", "'\\", "http://", "--key ", "-----BEGIN "):
+        assert digest(redact(part * 20_000))  # seconds each, if it did: the suite's time limit
