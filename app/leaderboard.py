@@ -199,12 +199,12 @@ def _videos() -> None:
     if not here:
         return
     try:
-        ratio = [_ratio(e.path, e.sha256) for e in here][0]
+        ratios = [_ratio(e.path, e.sha256) for e in here]
     except A2BenchError as error:  # it was replaced since it was made
         st.error(_told(error))
         return
     player = frame.component("gallery", js=("player.js", "gallery.js"), css=("player.css",))
     clips, labels = [f"{MEDIA_PATH}/{e.media}" for e in here], [e.label for e in here]
-    player(key="gallery", data={"clips": clips, "labels": labels, "ratio": ratio})
+    player(key="gallery", data={"clips": clips, "labels": labels, "ratio": ratios[0]})
     scores = [{"model": e.label, **{m: f"{v:.3f}" for m, v in e.scores.items()}} for e in here]
     st.dataframe(scores, hide_index=True)

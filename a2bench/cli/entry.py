@@ -7,16 +7,13 @@ SIGTERM, 129 by SIGHUP).
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from traceback import format_exception
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +23,7 @@ from a2bench.cli.checkpoints import app as checkpoints_app
 from a2bench.cli.judge import app as judge_app
 from a2bench.cli.reports import doctor, fid, inspect, leaderboard, list_, scores, sheet, status
 from a2bench.cli.run import run, selfcheck
+from a2bench.cli.signals import Ended, ending_by_signals
 from a2bench.cli.store import app as store_app
 from a2bench.cli.study import app as study_app
 from a2bench.cli.suites import app as suites_app
@@ -67,12 +65,8 @@ _ClickError: type[Exception] = next(
 )
 
 
-class _Ended(KeyboardInterrupt):
-    """A signal that asks this process to end; work stops as for Ctrl-C."""
-
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__(number)
-        self.number = number
+INTERRUPTED = 130
+GOES_ON = "the same command goes on from here"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.showwarning = _show_warning
     sys.stdout, sys.stderr = (one or open(os.devnull, "w") for one in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
     try:
-        with _ending_by_signals():
+        with ending_by_signals():
             _stand_somewhere()
             words = list(arguments) if arguments is not None else None
             code = app(args=words, standalone_mode=False)
@@ -90,11 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show(file=shown)  # type: ignore[attr-defined]
         typer.echo(_safe(shown.getvalue()), err=True, nl=False)
         return 1
-    except (typer.Abort, KeyboardInterrupt) as error:
-        ended = error if isinstance(error, _Ended) else error.__cause__
-        number = ended.number if isinstance(ended, _Ended) else signal.SIGINT
-        name = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
-        return _fail(f"{name}; the same command goes on from here", 128 + number)
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except Ended as error:
+        return _fail(f"ended by {error.number.name}; {GOES_ON}", 128 + error.number)
     except UsageError as error:
         return _fail(str(error), 1)
     except A2BenchError as error:
@@ -108,27 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{where}{error.strerror or error}", 3)
     finally:
         sys.excepthook = _show_traceback  # typer has set its own
+    if code == INTERRUPTED:  # typer has caught Ctrl-C
+        return _fail(f"interrupted; {GOES_ON}", INTERRUPTED)
     return int(code or 0)
-
-
-@contextmanager
-def _ending_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the work in order, unless they are ignored, as by ``nohup``."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        raise _Ended(signal.Signals(number))
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, name) for name in names):
-            if signal.getsignal(number) == signal.SIG_DFL:
-                before[number] = signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _stand_somewhere() -> None:

@@ -88,3 +88,53 @@ class Dies(MyGenerator):
 
     def generate(self, case: Case, *, seed: int, out: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Exits(MyGenerator):
+    """Ends its process as a script does."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        raise SystemExit("enough")
+
+
+class Unreadable(Exception):
+    """An error whose text cannot be read."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class RaisesUnreadable(MyGenerator):
+    """Raises an error whose text cannot be read."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        raise Unreadable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow(MyGenerator):
+    """Writes the number of its process and the case to a file, and takes its time."""
+
+    pids: str = ""
+    seconds: float = 0.05
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        with Path(self.pids).open("a") as file:
+            file.write(f"{os.getpid()} {case.id}\n")
+        time.sleep(self.seconds)
+        super().generate(case, seed=seed, out=out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiesAtStart(MyGenerator):
+    """Kills the first ``times`` processes that load it; each writes a letter to ``count``."""
+
+    count: str = ""
+    times: int = 1
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        with Path(self.count).open("a+") as file:
+            file.write("x")
+        if Path(self.count).stat().st_size <= self.times:
+            os.kill(os.getpid(), signal.SIGKILL)

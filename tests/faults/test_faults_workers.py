@@ -1,0 +1,325 @@
+"""Faults 33 and 4, with real processes: workers and programs that die, hang, or are left behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from a2bench.errors import CannotRun, StoreError, UsageError
+from a2bench.results.leaderboard import collect, to_csv
+from a2bench.results.upkeep import check
+from a2bench.runs.executors import Executor, Processes, Ray, Serial
+from a2bench.runs.loop import Policy, perform, plan
+from a2bench.runs.record import Record
+from a2bench.runs.store import RunStore
+from a2bench.types import Status
+from tests.helpers import ROOT
+from tests.helpers.fakes import Level, Misbehaves
+from tests.helpers.generators import (
+    Dies,
+    DiesAtStart,
+    Exits,
+    MyGenerator,
+    RaisesUnreadable,
+    Slow,
+)
+from tests.helpers.makers import make_suite
+from tests.helpers.runs import ask, command, csv_of
+from tests.helpers.suites import write_suite
+
+pytestmark = pytest.mark.slow
+
+
+def perform_all(request: Any, store: RunStore, executor: Executor) -> dict[str, Record]:
+    perform(request, plan(request, {}, Policy.ONLY_MISSING).jobs, store, executor)
+    return store.records()
+
+
+def failed(records: dict[str, Record]) -> dict[tuple[str, str], str]:
+    return {
+        (r.case_id, r.metric): r.error or "" for r in records.values() if r.status is Status.FAILED
+    }
+
+
+EXECUTORS = [
+    pytest.param(Processes(workers=1), id="one"),
+    pytest.param(Processes(workers=2), id="two"),
+    pytest.param(Ray(workers=1), id="ray"),
+]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_metric_that_kills_its_worker_costs_its_scores(
+    tmp_path: Path, executor: Executor
+) -> None:
+    request = ask(make_suite(tmp_path / "s", 2), Level(), Misbehaves(how="die"), Level(name="b"))
+    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    found = failed(records)
+    assert set(found) == {("case-001", "does_die"), ("case-002", "does_die")}
+    assert all(error.startswith("the worker died twice: ") for error in found.values())
+    assert len(records) == 8
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_generator_that_kills_its_worker_costs_its_videos(
+    tmp_path: Path, executor: Executor
+) -> None:
+    request = ask(make_suite(tmp_path / "s", 2), generator=Dies())
+    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    assert set(failed(records)) == {("case-001", ""), ("case-002", "")}
+
+
+@pytest.mark.parametrize(
+    "executor", [Processes(workers=1, timeout_s=1.0), Ray(workers=1, timeout_s=1.0)]
+)
+def test_a_metric_that_hangs_is_ended_everywhere(tmp_path: Path, executor: Executor) -> None:
+    request = ask(make_suite(tmp_path / "s", 1), Level(), Misbehaves(how="sleep"))
+    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    reason = "the worker died twice: over the time limit of 1 s"
+    assert failed(records) == {("case-001", "does_sleep"): reason}
+
+
+@pytest.mark.parametrize("executor", [Serial(), Processes(workers=1)])
+@pytest.mark.parametrize(
+    ("generator", "told"),
+    [
+        (Exits(), "SystemExit: enough"),
+        (RaisesUnreadable(), "Unreadable: its text cannot be read"),
+    ],
+)
+def test_what_a_generator_raises_costs_its_videos(
+    tmp_path: Path, executor: Executor, generator: Any, told: str
+) -> None:
+    request = ask(make_suite(tmp_path / "s", 2), generator=generator)
+    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    assert failed(records) == {("case-001", ""): told, ("case-002", ""): told}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_workers_that_die_while_they_start_are_replaced(tmp_path: Path, executor: Executor) -> None:
+    generator = DiesAtStart(count=str(tmp_path / "count"), times=2)
+    request = ask(make_suite(tmp_path / "s", 3), generator=generator)
+    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    assert (len(records), failed(records)) == (6, {})
+
+
+def test_if_all_die_while_they_start_the_run_says_so(tmp_path: Path) -> None:
+    generator = DiesAtStart(count=str(tmp_path / "count"), times=99)
+    request = ask(make_suite(tmp_path / "s", 3), generator=generator)
+    with pytest.raises(CannotRun, match="workers in a row died while they started: exit code -9"):
+        perform_all(request, RunStore(tmp_path / "store"), Processes(workers=2))
+    assert not RunStore(tmp_path / "store").sweep()
+
+
+def test_a_request_that_cannot_be_sent_says_so(tmp_path: Path) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Local(MyGenerator):
+        """A class that only this function knows."""
+
+    request = ask(make_suite(tmp_path / "s", 1), generator=Local())
+    with pytest.raises(UsageError, match=r"cannot be sent to a worker process .*--in-process"):
+        perform_all(request, RunStore(tmp_path / "store"), Processes(workers=1))
+
+
+def test_a_wrong_address_of_a_cluster_ends_at_once(tmp_path: Path) -> None:
+    request = ask(make_suite(tmp_path / "s", 1))
+    with pytest.raises(CannotRun, match=r"no Ray cluster answers at 127\.0\.0\.1:9"):
+        perform_all(request, RunStore(tmp_path / "store"), Ray(workers=1, address="127.0.0.1:9"))
+
+
+def test_workers_killed_at_random_change_nothing(tmp_path: Path) -> None:
+    """Killed alone, while the run goes on: every work is done, by another."""
+    pids, random = tmp_path / "pids", np.random.default_rng(5)
+    request = ask(make_suite(tmp_path / "s", 24), generator=Slow(pids=str(pids)))
+    store, plain = RunStore(tmp_path / "store"), RunStore(tmp_path / "plain")
+    perform_all(request, plain, Processes(workers=2))
+    pids.unlink()
+    killed: set[str] = set()
+
+    def watch(_: object) -> None:
+        pid, case = pids.read_text().split()[-2:]
+        if random.random() < 0.3 and case not in killed:  # twice would be the case's fault
+            killed.add(case)
+            os.kill(int(pid), signal.SIGKILL)
+
+    jobs = plan(request, {}, Policy.ONLY_MISSING).jobs
+    perform(request, jobs, store, Processes(workers=2), watch=watch)
+    assert len(killed) >= 3
+    assert to_csv(collect([store])) == to_csv(collect([plain]))
+    assert list((store.root / "tmp").iterdir()) == []
+
+
+PROGRAM = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open(sys.argv[1], "a") as file:
+    file.write(f"{os.getpid()}\\n{child.pid}\\n")
+time.sleep(600)
+"""
+
+
+def alive(pids: Path) -> list[int]:
+    """The programs that still run; a zombie is dead."""
+    found = []
+    for pid in map(int, pids.read_text().split() if pids.exists() else ()):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                found.append(pid)
+    return found
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert holds()
+
+
+def running(folder: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
+    """A run whose program never ends, in a group of its own, and where its processes are told."""
+    suite, pids = write_suite(folder / "suite", 6), folder / "pids"
+    script = folder / "program.py"
+    script.write_text(PROGRAM)
+    words = [
+        sys.executable, "-m", "a2bench", "run", "--model", "command",
+        "--command", f"{sys.executable} {script} {pids}", "--suite", str(suite),
+        "--store", str(folder / "store"), "--profile", "tests.helpers.fakes:profile", *more,
+    ]  # fmt: skip
+    run = subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    return run, pids
+
+
+@pytest.mark.parametrize("workers", ["--in-process", "--workers=1", "--workers=2"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGINT, 130),
+    ],
+)
+def test_programs_end_with_the_run(
+    tmp_path: Path, workers: str, number: signal.Signals, code: int
+) -> None:
+    run, pids = running(tmp_path, workers)
+    count = 4 if workers == "--workers=2" else 2
+    until(lambda: len(alive(pids)) == count)
+    if number == signal.SIGINT:  # as a terminal does: to every process of the group
+        os.killpg(run.pid, number)
+    else:
+        run.send_signal(number)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == code, output
+    assert "Traceback" not in output
+    until(lambda: not alive(pids))
+    if number != signal.SIGKILL:
+        assert "the same command goes on from here" in output
+        assert list((tmp_path / "store" / "tmp").iterdir()) == []
+
+
+def test_a_program_ends_with_its_worker_and_at_its_time(tmp_path: Path) -> None:
+    run, pids = running(tmp_path, "--workers=1", "--timeout=1", "--limit=3")
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 2, output
+    until(lambda: not alive(pids))
+    assert len(pids.read_text().split()) == 2 * 2 * 3  # two tries of three cases
+    assert "over the time limit of 1 s" in output
+
+
+def test_sighup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """As ``nohup`` has it."""
+    suite, store = write_suite(tmp_path / "suite", 1), tmp_path / "store"
+    code = (
+        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+        "from a2bench.cli import main; from a2bench.cli import entry; import threading; "
+        "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGHUP)).start(); "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", code, *command(suite, store)[3:]]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of that size, where this process may make one."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets the tests mount no file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A suite, and the table of a run on it that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    suite = write_suite(folder / "suite", 24)
+    subprocess.run(command(suite, folder / "store"), cwd=ROOT, check=True, capture_output=True)
+    return suite, csv_of(folder / "store")
+
+
+@pytest.mark.parametrize(
+    ("size", "workers"),
+    [
+        *((f"{size}k", "--workers=2") for size in (16, 32, 48, 64, 80, 100, 120)),
+        *((f"{size}k", "--in-process") for size in (32, 100)),
+    ],
+)
+def test_fault_03_a_disk_that_is_really_full(
+    tmp_path: Path, undisturbed: tuple[Path, str], size: str, workers: str
+) -> None:
+    suite, table = undisturbed
+    with small_disk(tmp_path / "disk", size) as disk:
+        words = command(suite, disk / "store", workers)
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 3, done.stdout
+        assert f"cannot write {disk / 'store'}" in done.stderr
+        assert "No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+        nothing_torn(disk / "store")
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == 0
+        assert csv_of(disk / "store") == table
+
+
+@pytest.mark.parametrize("workers", ["--in-process", "--workers=2"])
+def test_fault_03_a_file_that_may_not_grow(tmp_path: Path, workers: str) -> None:
+    suite, store = write_suite(tmp_path / "suite", 12), tmp_path / "store"
+    words = command(suite, store, workers)
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)),
+    )  # fmt: skip
+    assert done.returncode in (2, 3), done.stderr
+    assert "File too large" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    nothing_torn(store)
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def nothing_torn(folder: Path) -> None:
+    """No file of records ends in the middle of a line, and nothing is damaged."""
+    with suppress(StoreError):  # not even made
+        for path in (folder / "records").glob("*.jsonl"):
+            assert path.read_bytes().endswith(b"\n") or not path.stat().st_size
+        assert check(RunStore(folder)).damage == ()
