@@ -107,7 +107,7 @@ def _attempt(
         error.close()
         told = f"{url}: the server answered {error.code} {error.reason}"
         if passes(error.code):
-            raise _Later(told, retry_after_s(error.headers)) from error
+            raise _Later(told, retry_after_s(dict(error.headers))) from error
         if error.code != 416 or not kept:
             raise CannotRun(told) from error
     except (URLError, HTTPException, *_MAY_PASS) as error:
@@ -160,7 +160,7 @@ class _WebOnly(HTTPRedirectHandler):
 class _Paced(io.RawIOBase):
     """What a socket receives, headers and body; an error where that is too little in a window."""
 
-    def __init__(self, raw: io.RawIOBase, now_s: Callable[[], float]) -> None:
+    def __init__(self, raw: io.RawIOBase | io.BytesIO, now_s: Callable[[], float]) -> None:
         self._raw, self._now_s = raw, now_s
         self._since_s, self._bytes = now_s(), 0
 

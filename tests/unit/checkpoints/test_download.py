@@ -164,18 +164,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def patience(clock: Clock) -> Patience:
-    """Waits that take no time; ``tell`` is the list of what was told."""
+def told() -> list[str]:
+    """What was said of waits."""
+    return []
+
+
+@pytest.fixture
+def patience(clock: Clock, told: list[str]) -> Patience:
+    """Waits that take no time."""
     return Patience(
-        deadline_s=300, now_s=clock.now_s, sleep=clock.sleep, random=lambda: 0.5, tell=Lines()
+        deadline_s=300,
+        now_s=clock.now_s,
+        sleep=clock.sleep,
+        random=lambda: 0.5,
+        tell=told.append,
     )
-
-
-class Lines(list[str]):
-    """What was told."""
-
-    def __call__(self, line: str) -> None:
-        self.append(line)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 0])
@@ -189,12 +192,12 @@ def test_what_may_pass_is_tried_again(
 
 
 def test_a_server_that_tells_how_long_to_wait_is_heard(
-    web: Web, tmp_path: Path, clock: Clock, patience: Patience
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience, told: list[str]
 ) -> None:
     web.answers = [(503, "120")]
     assert download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience) == SHA256
     assert clock.slept == [120.25]
-    assert patience.tell == [
+    assert told == [
         f"{web.url}/weights.pth: the server answered 503 Service Unavailable; "
         "tried again in 120 s, given up after 300 s without progress"
     ]
@@ -204,7 +207,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(
     web: Web, tmp_path: Path, clock: Clock, patience: Patience
 ) -> None:
     web.answers = [(429, "3600")]
-    with pytest.raises(CannotRun, match="the server answered 429 Too Many Requests$"):
+    with pytest.raises(CannotRun, match=r"the server answered 429 Too Many Requests$"):
         download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience)
     assert clock.slept == []
 

@@ -27,9 +27,9 @@ from a2bench.runs.executors import Processes
 from a2bench.runs.loop import Policy, perform, plan
 from a2bench.runs.store import RunStore
 from a2bench.types import Status
+from tests.helpers.clocks import Clock
 from tests.helpers.fakes import Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, inline, openai, serve, verdict
-from tests.helpers.clocks import Clock
 from tests.helpers.judges import KEY, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_suite
 from tests.helpers.runs import do

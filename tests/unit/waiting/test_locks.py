@@ -46,7 +46,7 @@ def test_what_goes_wrong_inside_releases_the_lock(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(CannotRun, match="it: .*lock cannot be locked"),
+        pytest.raises(CannotRun, match=r"it: .*lock cannot be locked"),
         alone(tmp_path / "file" / "lock", "it", pytest.fail),
     ):
         pass
