@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 
 from a2bench.errors import A2BenchError
@@ -17,12 +17,16 @@ from a2bench.registry import GENERATORS, METRICS, build_profile
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One line of the report: what was looked at, whether it is in order, and what to do if not."""
+    """One line of the report: what was looked at, whether it is in order, and what to do if not.
+
+    What is not ``needed`` may be missing.
+    """
 
     name: str
     ok: bool
     found: str
     remedy: str = ""
+    needed: bool = True
 
 
 def diagnose(profile: str, folder: Path) -> list[Check]:
@@ -35,6 +39,7 @@ def diagnose(profile: str, folder: Path) -> list[Check]:
         _encoder(),
         _suite(),
         *_metrics(profile),
+        _ocr(),
         _plugins(),
     ]
 
@@ -119,6 +124,20 @@ def _metrics(profile: str) -> list[Check]:
     if not lacking:
         return [Check(name=name, ok=True, found=f"{len(metrics)} metrics, weights verified")]
     return [Check(name=name, ok=False, found=found, remedy=remedy) for found, _, remedy in lacking]
+
+
+def _ocr() -> Check:
+    """Reads text in videos that speaks to a judge; the package says that it is not for 3.13."""
+    package, version = "rapidocr-onnxruntime", "1.4.4"
+    remedy = "pip install -e '.[judge]'"
+    if sys.version_info >= (3, 13):
+        remedy += f" && pip install --ignore-requires-python {package}=={version}"
+    try:
+        found = f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        found = f"{package} is not installed: no metrics of a judge"
+        return Check(name="OCR for judges", ok=False, found=found, remedy=remedy, needed=False)
+    return Check(name="OCR for judges", ok=True, found=found)
 
 
 def _plugins() -> Check:

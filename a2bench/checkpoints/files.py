@@ -3,6 +3,7 @@
     ROOT/NAME/FILE              a file of the table
     ROOT/NAME/FILE.pin.json     its sha256, with the size and time of the file that was hashed
     ROOT/NAME/FILE.part         a download that was interrupted
+    ROOT/NAME.lock              held by the process that writes into ROOT/NAME
 
 The pin spares hashing gigabytes at every start, and holds the sha256 of what is published without
 one to the bytes that first arrived.
@@ -10,11 +11,10 @@ one to the bytes that first arrived.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +22,14 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
 
-from a2bench.checkpoints.download import Expected, Progress, copy, download, silent, take_member
+from a2bench.checkpoints.download import PATIENCE, copy, download, silent, take_member
+from a2bench.checkpoints.pins import read_pin, write_pin
 from a2bench.checkpoints.table import TABLE, Checkpoint, File
+from a2bench.checkpoints.transfer import Expected, Progress
 from a2bench.errors import CannotRun, UnknownName, UsageError
 from a2bench.keys import file_sha256
+from a2bench.waiting.locks import alone
+from a2bench.waiting.patience import Patience, to_screen
 
 _HUB = "https://huggingface.co"
 
@@ -37,13 +41,6 @@ class State(StrEnum):
     MISSING = "missing"
     DAMAGED = "damaged"
     NOT_VERIFIED = "not verified"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Pin:
-    sha256: str
-    size: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,25 +90,29 @@ class Checkpoints:
         *,
         accept: Collection[str] = (),
         progress: Progress = silent,
+        patience: Patience = PATIENCE,
         environ: Mapping[str, str] = os.environ,
     ) -> Path:
         """Downloads what is not here and whole; then as ``locate``.
 
-        Raises ``UsageError`` for a non-commercial licence that is not in ``accept``, ``CannotRun``
-        when the network, the disk or the bytes are not as they should be.
+        Waits while another process does so. Raises ``UsageError`` for a non-commercial licence that
+        is not in ``accept``, ``CannotRun`` when the network, the disk or the bytes are not as they
+        should be.
         """
         checkpoint = self.named(name)
         self.refuse_unaccepted([name], accept)
-        for file in checkpoint.files:
-            if self._whole(checkpoint, file):
-                continue
+        if lacking := [file for file in checkpoint.files if not self._whole(checkpoint, file)]:
+            file = lacking[0]
             try:
                 if _offline(environ):
                     raise CannotRun("the network is off (A2BENCH_OFFLINE or HF_HUB_OFFLINE)")
-                self._fetch(checkpoint, file, progress, environ)
+                with self._alone(checkpoint, patience.tell):
+                    for file in lacking:
+                        if not self._whole(checkpoint, file):
+                            self._fetch(checkpoint, file, progress, patience, environ)
             except CannotRun as error:
                 raise CannotRun(f"{name}: {error}\n{self._by_hand(checkpoint, file)}") from error
-        if checkpoint.archive:
+        if checkpoint.archive:  # whole files need it no more, in no process
             self._archive(checkpoint).unlink(missing_ok=True)
         return self.locate(name)
 
@@ -145,30 +146,46 @@ class Checkpoints:
                     came[checkpoint.name] = (*came.get(checkpoint.name, ()), file.name)
         return came
 
+    def _alone(
+        self, checkpoint: Checkpoint, tell: Callable[[str], None] = to_screen
+    ) -> AbstractContextManager[None]:
+        name = checkpoint.name
+        return alone(self.root / f"{name}.lock", f"checkpoint {name}", tell)
+
     def _fetch(
-        self, checkpoint: Checkpoint, file: File, progress: Progress, environ: Mapping[str, str]
+        self,
+        checkpoint: Checkpoint,
+        file: File,
+        progress: Progress,
+        patience: Patience,
+        environ: Mapping[str, str],
     ) -> None:
+        def get(url: str, out: Path, expected: Expected) -> str:
+            url = _mirrored(url, environ)
+            return download(url, out, expected, progress=progress, patience=patience)
+
         out, expected = self.root / checkpoint.name / file.name, self._expected(checkpoint, file)
         if checkpoint.archive is None:
-            sha256 = download(_mirrored(file.url, environ), out, expected, progress=progress)
+            sha256 = get(file.url, out, expected)
         else:
             archive, whole = self._archive(checkpoint), checkpoint.archive
             if not archive.is_file():
-                wanted = Expected(bytes=whole.bytes, sha256=whole.sha256)
-                download(_mirrored(whole.url, environ), archive, wanted, progress=progress)
+                get(whole.url, archive, Expected(bytes=whole.bytes, sha256=whole.sha256))
             sha256 = take_member(archive, file.member, out, expected)
-        _write_pin(out, sha256)
+        write_pin(out, sha256)
 
     def _import(self, checkpoint: Checkpoint, file: File, there: list[Path]) -> bool:
         out, expected = self.root / checkpoint.name / file.name, self._expected(checkpoint, file)
         for path in there:
             if self._is(path, checkpoint, file, expected):
-                _write_pin(out, copy(path, out, expected))
+                with self._alone(checkpoint):
+                    write_pin(out, copy(path, out, expected))
                 return True
         whole = checkpoint.archive
         for path in there:
             if whole and path.name == whole.name and _sha256(path) == whole.sha256:
-                _write_pin(out, take_member(path, file.member, out, expected))
+                with self._alone(checkpoint):
+                    write_pin(out, take_member(path, file.member, out, expected))
                 return True
         return False
 
@@ -188,7 +205,7 @@ class Checkpoints:
                 f"checkpoint {checkpoint.name} is missing: {path}\n"
                 f"{self._by_hand(checkpoint, file)}"
             )
-        pin = _read_pin(path)
+        pin = read_pin(path)
         if state is State.PRESENT and pin and not anew:
             return pin.sha256
         found, expected = _sha256(path), self._expected(checkpoint, file)
@@ -198,13 +215,13 @@ class Checkpoints:
                 f"checkpoint {checkpoint.name} is damaged: {path} has sha256 {found}, "
                 f"{size} bytes\n{self._by_hand(checkpoint, file)}"
             )
-        _write_pin(path, found)
+        write_pin(path, found)
         return found
 
     def _state(self, path: Path, file: File) -> State:
         if not path.is_file():
             return State.MISSING
-        stat, pin = path.stat(), _read_pin(path)
+        stat, pin = path.stat(), read_pin(path)
         if file.bytes not in (None, stat.st_size):
             return State.DAMAGED
         if pin is None or (pin.size, pin.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
@@ -220,7 +237,7 @@ class Checkpoints:
 
     def _expected(self, checkpoint: Checkpoint, file: File) -> Expected:
         """The published sha256 if it is complete, otherwise that of the bytes that came first."""
-        pin = _read_pin(self.root / checkpoint.name / file.name)
+        pin = read_pin(self.root / checkpoint.name / file.name)
         sha256 = pin.sha256 if pin and len(file.sha256) < 64 else file.sha256
         return Expected(bytes=file.bytes, sha256=sha256)
 
@@ -270,23 +287,3 @@ def _sha256(path: Path) -> str:
         return file_sha256(path)
     except OSError as error:
         raise CannotRun(f"cannot read {path}: {error.strerror}") from error
-
-
-def _pin_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.pin.json")
-
-
-def _read_pin(path: Path) -> _Pin | None:
-    with suppress(OSError, ValueError, TypeError):
-        pin = _Pin(**json.loads(_pin_path(path).read_text(encoding="utf-8")))
-        return pin if len(pin.sha256) == 64 else None
-    return None
-
-
-def _write_pin(path: Path, sha256: str) -> None:
-    stat = path.stat()
-    pin = _Pin(sha256=sha256, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
-    with suppress(OSError):  # a folder that cannot be written: the file is hashed again next time
-        temporary = path.with_name(f"{path.name}.pin.{os.getpid()}.part")
-        temporary.write_text(json.dumps(asdict(pin)), encoding="utf-8")
-        temporary.replace(_pin_path(path))

@@ -13,8 +13,8 @@ from a2bench.cli.options import terminal
 from a2bench.errors import CannotRun, UsageError
 
 if TYPE_CHECKING:
-    from a2bench.checkpoints.download import Progress
     from a2bench.checkpoints.files import Checkpoints
+    from a2bench.checkpoints.transfer import Progress
 
 app = typer.Typer(no_args_is_help=True)
 

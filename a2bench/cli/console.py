@@ -197,7 +197,8 @@ def checks(found: Sequence[Check]) -> Table:
     """The doctor's lines."""
     shown = Table("what", "", "found", "what to do", header_style="bold")
     for check in found:
-        state = "[green]ok[/green]" if check.ok else "[red]missing[/red]"
+        missing = "[red]missing[/red]" if check.needed else "not here"
+        state = "[green]ok[/green]" if check.ok else missing
         remedy = "" if check.ok else escape(plain(check.remedy))
         shown.add_row(check.name, state, escape(plain(check.found)), remedy)
     return shown

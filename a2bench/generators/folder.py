@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +29,7 @@ from a2bench.pictures import Frame
 from a2bench.text import plain
 from a2bench.types import Case, Json, Suite, Video
 from a2bench.video import decode, encode, probe
+from a2bench.waiting.locks import temporary_folder
 
 CROP_CRF = 10
 SHOWN = 20
@@ -101,16 +102,17 @@ class Folder:
         Raises ``VideosError`` with all that must not be run.
         """
         found = self._checked(suite)
-        ids = tuple(case.id for case in suite.cases)
-        cases, seeds = self._asked or (ids, ())
-        wanted = [claim for claim in found.claims if claim.case_id in cases]
+        ids = {case.id for case in suite.cases}
+        cases, seeds = self._asked or (tuple(case.id for case in suite.cases), ())
+        asked = set(cases)
+        wanted = [claim for claim in found.claims if claim.case_id in asked]
         chosen = [claim for claim in wanted if claim.seed in seeds or not seeds]
         all_seeds = ",".join(map(str, sorted({*seeds, *(claim.seed for claim in wanted)})))
         if wanted and not chosen:
             told = f"no video for --seeds {','.join(map(str, seeds))}, but {wanted[0].where}"
             raise VideosError([f"{self.videos}: {told}: give --seeds {all_seeds}"])
         unreadable, wide = self._examine_all(chosen)
-        unasked = [claim.where for claim in wanted if claim not in chosen]
+        unasked = [claim.where for claim in wanted if seeds and claim.seed not in seeds]
         return _warnings(
             ("without a video; it will count as failed", _missing(cases, seeds, chosen)),
             (f"for seeds not asked for; left out: give --seeds {all_seeds}", unasked),
@@ -167,9 +169,9 @@ class Folder:
     def _claims(self, ids: Collection[str]) -> Claims:
         root, suffix = self.videos.absolute(), self.videos.suffix.lower()
         if root.is_file() and suffix == ".zip":
-            folder = Path(tempfile.mkdtemp(prefix="a2bench-"))
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            root = unpack(root, folder)
+            unpacked = ExitStack()
+            weakref.finalize(self, unpacked.close)
+            root = unpack(root, unpacked.enter_context(temporary_folder()))
         elif root.is_file() and suffix in TABLE_SUFFIXES:
             return of_table(root, ids)
         if not root.is_dir():
@@ -218,7 +220,8 @@ def _missing(cases: Sequence[str], seeds: Sequence[int], chosen: Sequence[Claim]
     """The cases without a video; where other seeds than 0 were asked for, with the seed."""
     have = {claim.pair for claim in chosen}
     if not seeds:
-        return [case for case in cases if case not in {case_id for case_id, _ in have}]
+        found = {case_id for case_id, _ in have}
+        return [case for case in cases if case not in found]
     pairs = [(case, seed) for case in cases for seed in seeds if (case, seed) not in have]
     alone = tuple(seeds) == (0,)
     return [case if alone else f"{case}, seed {seed}" for case, seed in pairs]

@@ -11,7 +11,6 @@ import csv
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -24,6 +23,7 @@ from a2bench.suites.manifest import ID, ID_RULE, contained, inspect_image
 from a2bench.suites.suite import load_suite
 from a2bench.suites.text_file import Source
 from a2bench.types import Role, Suite
+from a2bench.waiting.locks import temporary_folder
 
 # column of the table: its folder, its role, the name of an image that lies in no subfolder
 OFFICIAL: dict[str, tuple[str, Role, str]] = {
@@ -37,6 +37,8 @@ HUMANS = frozenset(
 )
 SCENES = frozenset({"environment", "background", "scene"})
 _MANIFEST = ("id", "file", "role", "name", "category", "source", "sha256")
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def import_official(root: Path, table: Path, out: Path) -> Suite:
@@ -87,9 +89,10 @@ def import_opens2v(json_path: Path, images: Path, out: Path) -> Suite:
     source = _open(json_path, images, out)
     draft = _Draft(source, images)
     lines = source.lines()
+    texts = ((text, number) for number, line in enumerate(lines, 1) for text in _TEXT.findall(line))
+    first = dict(reversed(list(texts)))
     for case_id, row in source.parse("\n".join(lines)).items():
-        key = json.dumps(case_id, ensure_ascii=False)
-        line = next((number for number, text in enumerate(lines, start=1) if key in text), 1)
+        line = first.get(json.dumps(case_id, ensure_ascii=False), 1)
         fields = row if isinstance(row, dict) else {}
         field = f"{case_id}.img_paths"
         paths = _paths(source, line, field, fields.get("img_paths"))
@@ -121,6 +124,7 @@ class _Draft:
         self._source = source
         self._root = root
         self._cases: dict[str, dict[str, Any]] = {}
+        self._contents: set[str] = set()
         self._rows: dict[str, dict[str, str]] = {}
         self._images: dict[str, Path] = {}
 
@@ -166,8 +170,9 @@ class _Draft:
             self._source.fault(line, "case", f"{case_id!r} names no image")
         elif len(set(told)) < len(told):
             self._source.fault(line, "case", f"{case_id!r} names an image twice")
-        elif told == elements and row in self._cases.values():
+        elif told == elements and digest(row) in self._contents:
             self._source.fault(line, "case", f"{case_id!r} has the content of another case")
+        self._contents.add(digest(row))
         self._cases[str(case_id)] = row
 
     def write(self, name: str, out: Path) -> Suite:
@@ -181,8 +186,8 @@ class _Draft:
         lines = [json.dumps(line) + "\n" for line in (header, *cases)]
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=out.parent, prefix=".a2bench-") as temporary:
-                built = Path(temporary) / "suite"
+            with temporary_folder(out.parent) as temporary:
+                built = temporary / "suite"
                 (built / "images").mkdir(parents=True)
                 for file, image in self._images.items():
                     shutil.copyfile(image, built / file)

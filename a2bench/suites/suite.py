@@ -12,10 +12,12 @@ order of ``elements`` is the order in which a generator receives them.
 from __future__ import annotations
 
 import difflib
+import heapq
 import json
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -26,6 +28,9 @@ from a2bench.suites.manifest import ID, ID_RULE, read_manifest
 from a2bench.suites.text_file import Source
 from a2bench.types import Case, Element, Suite
 
+MOST_TOLD = 20
+"""So many names that are wrong in one place (a case, a subset, an option) are told one by one."""
+_LOOKS = 20_000
 PACKAGED = Path(a2bench.__file__).parent / "prompts"
 _HEADER = {"suite": str, "version": str, "references": str, "subsets": dict}
 _CASE = {"id": str, "prompt": str, "elements": list, "category": str}
@@ -87,19 +92,20 @@ def select(
     when no case is left.
     """
     cases = suite.cases
-    known = {case.id for case in cases}
+    known, wanted = {case.id for case in cases}, set(ids)
     categories = {nfc(case.category) for case in cases if case.category}
     category = nfc(category) if category is not None else None
     if unknown := [name for name in ids if name not in known]:
-        hints = "; ".join(f"no case {name!r}, {_nearest(name, known)}" for name in unknown)
-        raise UsageError(f"suite {suite.name}: {hints}")
+        hints = _Hints(known)
+        told = [f"no case {name!r}{hints.of(name)}" for name in unknown[:MOST_TOLD]]
+        raise UsageError(f"suite {suite.name}: {'; '.join([*told, *_others(unknown)])}")
     if category is not None and category not in categories:
         hint = _nearest(category, categories)
         raise UsageError(f"suite {suite.name}: no case of category {category!r}, {hint}")
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1, not {limit}")
     if ids:
-        cases = tuple(case for case in cases if case.id in ids)
+        cases = tuple(case for case in cases if case.id in wanted)
     if category is not None:
         cases = tuple(case for case in cases if nfc(case.category) == category)
     if not cases:
@@ -191,6 +197,7 @@ def _cases(
     cases: dict[str, Case] = {}
     ids: set[str] = set()
     keys: dict[str, str] = {}
+    hints = _Hints(elements)
     for line, row in rows.items():
         if not row or not _fits(text, line, row, _CASE):
             continue
@@ -200,7 +207,7 @@ def _cases(
         elif case_id in ids:
             text.fault(line, "id", f"{case_id!r} is given twice")
         ids.add(case_id)
-        chosen = _elements(text, line, row["elements"], elements)
+        chosen = _elements(text, line, row["elements"], elements, hints)
         if not chosen:
             continue
         category = row.get("category", "")
@@ -215,19 +222,29 @@ def _cases(
 
 
 def _elements(
-    text: Source, line: int, ids: list[Any], elements: Mapping[str, Element | None]
+    text: Source,
+    line: int,
+    ids: list[Any],
+    elements: Mapping[str, Element | None],
+    hints: _Hints,
 ) -> tuple[Element, ...]:
     """The elements named in a case; none, and faults, when one is wrong."""
     before = len(text.faults)
     if not ids:
         text.fault(line, "elements", "is empty")
+    given: set[str] = set()
     for position, name in enumerate(ids):
+        if len(text.faults) - before >= MOST_TOLD:
+            text.fault(line, "elements", f"others: {len(ids) - position}, not looked at")
+            break
         if not isinstance(name, str):
             text.fault(line, "elements", f"number {position + 1} must be text")
-        elif name in ids[:position]:
+            continue
+        if name in given:
             text.fault(line, "elements", f"{name!r} is given twice")
         elif elements and name not in elements:
-            text.fault(line, "elements", f"no element {name!r}, {_nearest(name, elements)}")
+            text.fault(line, "elements", f"no element {name!r}{hints.of(name)}")
+        given.add(name)
     if len(text.faults) > before:
         return ()
     found = tuple(element for name in ids if (element := elements.get(name)))
@@ -240,16 +257,44 @@ def _subsets(
     """The header's subsets; a fault for each id that is no case's, or that is given twice."""
     subsets: dict[str, list[str]] = header.get("subsets", {})
     known = {row["id"] for row in rows.values() if isinstance(row.get("id"), str)}
+    hints = _Hints(known)
     for subset, ids in subsets.items():
-        for name in dict.fromkeys(ids):
-            if name not in known:
-                text.fault(1, "subsets", f"{subset!r}: no case {name!r}, {_nearest(name, known)}")
-            elif ids.count(name) > 1:
-                text.fault(1, "subsets", f"{subset!r}: {name!r} is given twice")
+        times = Counter(ids)
+        unknown = [name for name in times if name not in known]
+        twice = [name for name in times if name in known and times[name] > 1]
+        for name in unknown[:MOST_TOLD]:
+            text.fault(1, "subsets", f"{subset!r}: no case {name!r}{hints.of(name)}")
+        for name in twice[:MOST_TOLD]:
+            text.fault(1, "subsets", f"{subset!r}: {name!r} is given twice")
+        for others in _others(unknown, twice):
+            text.fault(1, "subsets", f"{subset!r}: {others}")
     return subsets
+
+
+def _others(*lists: Sequence[str]) -> list[str]:
+    """How many are not told, if any; it sorts behind what is told."""
+    count = sum(max(0, len(names) - MOST_TOLD) for names in lists)
+    return [f"others: {count}"] if count else []
+
+
+@dataclass
+class _Hints:
+    """What an unknown name may have meant; none for further ones after ``_LOOKS`` looks at names.
+
+    One hint costs a look at every name that is known.
+    """
+
+    known: Collection[str]
+    looks: int = 0
+
+    def of(self, name: str) -> str:
+        if self.looks >= _LOOKS:
+            return ""
+        self.looks += len(self.known)
+        return f", {_nearest(name, self.known)}"
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    some = ", ".join(sorted(known)[:12]) or "none"
+    some = ", ".join(heapq.nsmallest(12, known)) or "none"
     return f"did you mean {', '.join(close)}?" if close else f"known: {some}."

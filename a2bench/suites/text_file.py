@@ -11,6 +11,7 @@ import codecs
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,12 +137,13 @@ class Source:
         """Whether the columns are those that are needed and may be; if not, the faults are told."""
         before = len(self.faults)
         names = [name.casefold() for name in header]
+        times = Counter(names)
         for name in sorted(set(required).difference(names)):
             self.fault(line, name, f"the column is missing; found: {', '.join(header)}")
         wrong = {
             given
             for given, name in zip(header, names, strict=True)
-            if (strict and name not in columns) or (name in columns and names.count(name) > 1)
+            if (strict and name not in columns) or (name in columns and times[name] > 1)
         }
         for name in sorted(wrong):
             self.fault(line, repr(name), f"given twice, or not one of {', '.join(columns)}")

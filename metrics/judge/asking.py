@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from a2bench.criteria import Criterion
@@ -26,6 +23,7 @@ from a2bench.metrics.judge.protocol import (
 from a2bench.metrics.judge.reply import said
 from a2bench.redaction import redact
 from a2bench.text import plain
+from a2bench.waiting.patience import Patience
 
 _OUTCOMES = (
     (ContractError, "contract"),
@@ -39,40 +37,6 @@ _OUTCOMES = (
 
 FIRST_SILENCE_S = 30.0
 """After a line on waiting the next one waits so long, then twice as long each time."""
-
-
-def jitter() -> float:
-    """Random in [0, 1), another in every process."""
-    return secrets.randbelow(1 << 30) / (1 << 30)
-
-
-def to_screen(line: str) -> None:
-    """To standard error, which workers that are processes share with the one who started them."""
-    print(line, file=sys.stderr, flush=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long a judge is waited for.
-
-    The n-th retry comes after ``first_s * 2 ** n`` seconds, at most ``most_s``, of which one half
-    is random; if the service tells how long to wait, after that and the random half. A question
-    with all its retries takes at most ``deadline_s``. ``now_s``, ``sleep`` and ``random`` are the
-    clock and the chance. ``tell`` shows a line on the waiting.
-    """
-
-    first_s: float = 1.0
-    most_s: float = 60.0
-    call_s: float = 180.0
-    deadline_s: float = 600.0
-    now_s: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = jitter
-    tell: Callable[[str], None] = to_screen
-
-    def wait_s(self, retry: int, told_s: float | None) -> float:
-        half = min(self.most_s, self.first_s * 2 ** min(retry, 30)) / 2
-        return float(max(half, told_s or 0.0) + half * self.random())
 
 
 @dataclass(frozen=True, kw_only=True)

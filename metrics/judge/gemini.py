@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from a2bench.metrics.judge.http import fault, no_connection, retry_after_s
+from a2bench.metrics.judge.http import fault, no_connection
 from a2bench.metrics.judge.protocol import (
     Declined,
     Denied,
@@ -29,6 +29,7 @@ from a2bench.metrics.judge.protocol import (
 from a2bench.redaction import redact
 from a2bench.text import plain
 from a2bench.types import Json
+from a2bench.waiting.patience import retry_after_s
 
 if TYPE_CHECKING:
     from google.genai import Client, types

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from a2bench.errors import UsageError
-from a2bench.metrics.judge.http import fault, no_connection, retry_after_s
+from a2bench.metrics.judge.http import fault, no_connection
 from a2bench.metrics.judge.protocol import (
     Declined,
     JudgeError,
@@ -27,6 +27,7 @@ from a2bench.metrics.judge.protocol import (
     Shows,
 )
 from a2bench.types import Json
+from a2bench.waiting.patience import retry_after_s
 
 KEY = "A2BENCH_JUDGE_API_KEY"
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"

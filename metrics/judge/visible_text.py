@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,8 @@ from a2bench.types import Case, Video
 
 _PACKAGE = "rapidocr_onnxruntime"
 _RELEASE = "rapidocr-onnxruntime==1.4.4"
+_BEYOND_ITS_PYTHON = "--ignore-requires-python "
+"""It says that it is for Python below 3.13; it is pure Python, and reads the same with 3.13."""
 _MODELS = {
     "det": (
         "ch_PP-OCRv4_det_infer.onnx",
@@ -126,7 +129,7 @@ def _weights() -> Mapping[str, PackagedWeights]:
     return {
         name: PackagedWeights(
             package=_PACKAGE,
-            release=_RELEASE,
+            release=_RELEASE if sys.version_info < (3, 13) else f"{_BEYOND_ITS_PYTHON}{_RELEASE}",
             path=f"models/{file}",
             sha256=sha256,
             licence="Apache-2.0",

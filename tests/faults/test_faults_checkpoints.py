@@ -13,6 +13,7 @@ from a2bench.checkpoints.files import Checkpoints
 from a2bench.checkpoints.table import Checkpoint, File
 from a2bench.checkpoints.tensors import load_weights
 from a2bench.errors import CannotRun
+from a2bench.waiting.patience import Patience
 from tests.helpers.checkpoints import Payload
 from tests.helpers.web import Web, serve
 
@@ -38,7 +39,7 @@ def held(web: Web, tmp_path: Path) -> Checkpoints:
 def fetch(held: Checkpoints, **environ: str) -> str:
     """What the fetch that fails says."""
     with pytest.raises(CannotRun) as told:
-        held.fetch("net", environ=environ)
+        held.fetch("net", environ=environ, patience=Patience(deadline_s=0))
     assert not held.path("net").exists()
     text = str(told.value)
     assert f"expected sha256: {SHA256}" in text

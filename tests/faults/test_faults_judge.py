@@ -22,9 +22,10 @@ from a2bench.runs.record import Record
 from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from a2bench.video import encode, probe
+from tests.helpers.clocks import Clock
 from tests.helpers.fakes import Canned, Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, serve, verdict
-from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
+from tests.helpers.judges import KEY, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_frames, make_suite, write_video
 from tests.helpers.runs import do
 

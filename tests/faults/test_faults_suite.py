@@ -208,6 +208,42 @@ def test_fault_14_a_line_that_is_no_case(files: Files, line: str, expected: str)
     assert len(fault) < 300
 
 
+def test_fault_14_every_line_is_told_and_hints_are_bounded(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("a2bench.suites.suite._LOOKS", 12)  # at six elements: two hints
+    cases = [dict(files.lines[1], id=f"many-{i}", elements=["car-1"]) for i in range(50)]
+    files.lines[1:] = cases
+    files.write()
+    told = files.faults()
+    start = "elements: no element 'car-1'"
+    assert [fault.split(", ")[0] for fault in told] == [
+        f"suite.jsonl:{line}: {start}" for line in range(2, 52)
+    ]
+    assert ["known: " in fault or "did you mean" in fault for fault in told] == [
+        *(True, True), *[False] * 48
+    ]  # fmt: skip
+
+
+def test_fault_14_so_many_in_one_case_are_counted(files: Files) -> None:
+    files.lines[1]["elements"] = [f"unknown-{i}" for i in range(1000)]
+    files.write()
+    told = files.faults()
+    assert len(told) == 21
+    assert all(fault.startswith("suite.jsonl:2: elements: no element") for fault in told[:20])
+    assert told[20] == "suite.jsonl:2: elements: others: 980, not looked at"
+
+
+def test_fault_14_so_many_in_one_subset_are_counted(files: Files) -> None:
+    ids = [line["id"] for line in files.lines[1:]]
+    files.lines[0]["subsets"] = {"some": [*(f"unknown-{i}" for i in range(1000)), *ids, *ids]}
+    files.write()
+    told = files.faults()
+    assert told[:2] == [f"suite.jsonl:1: subsets: 'some': {name!r} is given twice" for name in ids]
+    assert all(fault.startswith("suite.jsonl:1: subsets: 'some': no case") for fault in told[2:22])
+    assert told[22:] == ["suite.jsonl:1: subsets: 'some': others: 980"]
+
+
 def test_fault_14_a_byte_order_mark_is_no_fault(files: Files) -> None:
     files.write()
     key = load_suite(files.path).key

@@ -1,10 +1,10 @@
-"""The judge's metrics for tests: a clock that does not wait, no text read, a planted key."""
+"""The judge's metrics for tests: no waiting, no text read, a planted key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +12,20 @@ import pytest
 
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.metric import Metric, Profile
-from a2bench.metrics.judge.asking import Patience
 from a2bench.metrics.judge.gemini import KEYS
 from a2bench.metrics.judge.scores import JudgeScore, TextToJudge
 from a2bench.metrics.judge.visible_text import VisibleText
 from a2bench.runs.request import Request
 from a2bench.runs.store import RunStore
 from a2bench.types import Suite
+from a2bench.waiting.patience import Patience
+from tests.helpers.clocks import Clock
 from tests.helpers.fakes import Canned
 from tests.helpers.generators import MyGenerator
 from tests.helpers.judge_server import Service, serve
 
 KEY = "planted-AIzaSyD-0123456789abcdef"
 SILENT = Canned(features=VisibleText(lines=(), speaking=()))
-
-
-@dataclass
-class Clock:
-    """Time that passes only when somebody sleeps; ``slept`` are the sleeps."""
-
-    at_s: float = 1_000_000.0
-    slept: list[float] = field(default_factory=list)
-
-    def now_s(self) -> float:
-        return self.at_s
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.slept.append(seconds)
-        self.at_s += seconds
 
 
 @contextmanager

@@ -23,8 +23,8 @@ STARTERS = (
     (os, "system"),
 )
 """All that starts a process; the others of the standard library call one of these."""
-ASKED = ("git", "uname")
-"""What a run asks to note its commit and its machine, in milliseconds."""
+ASKED = ("git", "uname", "/sbin/ldconfig")
+"""What takes milliseconds: a run notes its commit and its machine, torch for CUDA its libraries."""
 
 
 @contextmanager

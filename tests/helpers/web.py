@@ -1,4 +1,4 @@
-"""A small web server on loopback that can cut, ignore ranges, redirect and answer with a page."""
+"""A small web server on loopback that can fail, cut, stop, ignore ranges, redirect, give a page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Web:
-    """What the server has, and what it was asked for: (path, Range header)."""
+    """What the server has, and what it was asked for: (path, Range header).
+
+    ``answers`` are given first: a status with a ``Retry-After``, or 0 for a closed connection.
+    After ``stop_after`` bytes of a body the rest comes when ``go_on`` is set.
+    """
 
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
@@ -22,6 +26,9 @@ class Web:
     content_type: str = "application/octet-stream"
     redirect: str = ""
     cut_after: int | None = None
+    stop_after: int | None = None
+    go_on: threading.Event = field(default_factory=threading.Event)
+    answers: list[tuple[int, str]] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -33,6 +40,13 @@ def serve() -> Iterator[Web]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range", "")
             web.asked.append((self.path, asked))
+            if web.answers:
+                status, retry_after = web.answers.pop(0)
+                if status:
+                    self.send_response(status)
+                    self.send_header("Retry-After", retry_after)
+                    self.end_headers()
+                return
             if web.redirect:
                 self.send_response(302)
                 self.send_header("Location", web.redirect)
@@ -58,7 +72,12 @@ def serve() -> Iterator[Web]:
                 first = start + web.wrong_range
                 self.send_header("Content-Range", f"bytes {first}-{len(whole) - 1}/{len(whole)}")
             self.end_headers()
-            self.wfile.write(body if web.cut_after is None else body[: web.cut_after])
+            body = body[: web.cut_after]
+            if web.stop_after is not None:
+                self.wfile.write(body[: web.stop_after])
+                assert web.go_on.wait(timeout=30)
+                body = body[web.stop_after :]
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -6,22 +6,28 @@ import os
 import socket
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPMessage
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 from urllib.request import Request
 
 import pytest
 
-from a2bench.checkpoints import download as module
-from a2bench.checkpoints.download import Expected, copy, download, take_member
+from a2bench.checkpoints import transfer as module
+from a2bench.checkpoints.download import copy, download, take_member
+from a2bench.checkpoints.transfer import Expected
 from a2bench.errors import CannotRun
+from a2bench.waiting.patience import Patience
+from tests.helpers.clocks import Clock
 from tests.helpers.web import Web, serve
 
 DATA = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(DATA).hexdigest()
 WHOLE = Expected(bytes=len(DATA), sha256=SHA256)
+NONE = Patience(deadline_s=0)
 
 
 @pytest.fixture
@@ -65,7 +71,7 @@ def test_a_cut_download_goes_on_where_it_stopped(web: Web, tmp_path: Path) -> No
     out = tmp_path / "weights.pth"
     web.cut_after = 3000
     with pytest.raises(CannotRun, match="3000 of 10240 bytes; 3000 bytes are kept in"):
-        download(f"{web.url}/weights.pth", out, WHOLE)
+        download(f"{web.url}/weights.pth", out, WHOLE, patience=NONE)
     assert part(out).read_bytes() == DATA[:3000]
     assert not out.exists()
     web.cut_after = None
@@ -115,7 +121,7 @@ def test_without_a_sha256_nothing_is_kept_to_go_on_from(web: Web, tmp_path: Path
     out = tmp_path / "weights.pth"
     web.cut_after = 3000
     with pytest.raises(CannotRun, match=r"3000 of 10240 bytes$"):
-        download(f"{web.url}/weights.pth", out, Expected())
+        download(f"{web.url}/weights.pth", out, Expected(), patience=NONE)
     assert names(tmp_path) == []
 
 
@@ -152,6 +158,142 @@ def test_a_page_is_not_the_file(web: Web, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def told() -> list[str]:
+    """What was said of waits."""
+    return []
+
+
+@pytest.fixture
+def patience(clock: Clock, told: list[str]) -> Patience:
+    """Waits that take no time."""
+    return Patience(
+        deadline_s=300,
+        now_s=clock.now_s,
+        sleep=clock.sleep,
+        random=lambda: 0.5,
+        tell=told.append,
+    )
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 0])
+def test_what_may_pass_is_tried_again(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience, status: int
+) -> None:
+    web.answers = [(status, "soon"), (status, "soon")]
+    assert download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience) == SHA256
+    assert clock.slept == [0.75, 1.5]
+    assert len(web.asked) == 3
+
+
+def test_a_server_that_tells_how_long_to_wait_is_heard(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience, told: list[str]
+) -> None:
+    web.answers = [(503, "120")]
+    assert download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience) == SHA256
+    assert clock.slept == [120.25]
+    assert told == [
+        f"{web.url}/weights.pth: the server answered 503 Service Unavailable; "
+        "tried again in 120 s, given up after 300 s without progress"
+    ]
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience
+) -> None:
+    web.answers = [(429, "3600")]
+    with pytest.raises(CannotRun, match=r"the server answered 429 Too Many Requests$"):
+        download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience)
+    assert clock.slept == []
+
+
+def test_a_server_that_stays_busy_is_given_up(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience
+) -> None:
+    web.answers = [(503, "")] * 100
+    with pytest.raises(CannotRun, match="answered 503 Service Unavailable; given up after 12 att"):
+        download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience)
+    assert clock.slept == [0.75, 1.5, 3.0, 6.0, 12.0, 24.0, 45.0, 45.0, 45.0, 45.0, 45.0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_what_does_not_pass_is_not_tried_again(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience, status: int
+) -> None:
+    web.answers = [(status, "1")]
+    with pytest.raises(CannotRun, match=f"the server answered {status}"):
+        download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience)
+    assert (len(web.asked), clock.slept) == (1, [])
+
+
+def test_what_is_cut_again_and_again_goes_on_where_it_stopped(
+    web: Web, tmp_path: Path, patience: Patience
+) -> None:
+    web.cut_after = 4000
+    assert download(f"{web.url}/weights.pth", tmp_path / "w", WHOLE, patience=patience) == SHA256
+    assert [asked for _, asked in web.asked] == ["", "bytes=4000-", "bytes=8000-"]
+
+
+def test_progress_starts_the_patience_anew(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience
+) -> None:
+    data = bytes(5 << 20)
+    web.files["/weights.pth"], web.cut_after = data, 1 << 20
+    expected = Expected(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    download(f"{web.url}/weights.pth", tmp_path / "w", expected, patience=patience)
+    assert clock.slept == [0.75] * 4
+
+
+def test_without_a_sha256_what_is_cut_at_one_place_is_given_up(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience
+) -> None:
+    web.files["/weights.pth"], web.cut_after = bytes(5 << 20), 2 << 20
+    with pytest.raises(CannotRun, match="2097152 of 5242880 bytes; given up after 12 attempts"):
+        download(f"{web.url}/weights.pth", tmp_path / "w", Expected(), patience=patience)
+    assert names(tmp_path) == []
+
+
+def test_a_server_that_drips_is_left_and_what_came_is_kept(
+    web: Web, tmp_path: Path, clock: Clock, patience: Patience
+) -> None:
+    out, web.stop_after = tmp_path / "weights.pth", 1000
+
+    def a_minute_passes(done: int, total: int | None) -> None:
+        clock.at_s += 60
+        web.go_on.set()
+
+    url, impatient = f"{web.url}/weights.pth", replace(patience, deadline_s=60)
+    with pytest.raises(CannotRun, match=r"too slow: \d+ bytes in 60 s; 1000 bytes are kept in"):
+        download(url, out, WHOLE, progress=a_minute_passes, patience=impatient)
+    assert part(out).read_bytes() == DATA[:1000]
+    assert download(url, out, WHOLE, patience=patience) == SHA256
+    assert [asked for _, asked in web.asked] == ["", "bytes=1000-"]
+
+
+def test_headers_that_drip_are_left_too(web: Web, tmp_path: Path) -> None:
+    hours = Patience(deadline_s=0, now_s=count(0, 3600).__next__)
+    with pytest.raises(CannotRun, match="too slow"):
+        download(f"{web.url}/weights.pth", tmp_path / "weights.pth", WHOLE, patience=hours)
+    assert names(tmp_path) == []
+
+
+def test_the_pace_is_that_of_each_window(clock: Clock) -> None:
+    paced = module._Paced(BytesIO(bytes(2 * module.LEAST_BYTES)), clock.now_s)
+    assert len(paced.read(1)) == 1
+    clock.sleep(module.WINDOW_S)
+    assert len(paced.read(module.LEAST_BYTES - 1)) == module.LEAST_BYTES - 1
+    clock.sleep(module.WINDOW_S - 1)
+    assert len(paced.read(1)) == 1
+    clock.sleep(1)
+    with pytest.raises(ConnectionError, match="too slow: 2 bytes in 60 s"):
+        paced.read(1)
+
+
 def test_what_the_server_answers_is_told(web: Web, tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match=f"{web.url}/gone: the server answered 404 Not Found"):
         download(f"{web.url}/gone", tmp_path / "weights.pth", WHOLE)
@@ -162,14 +304,14 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
         url = f"http://127.0.0.1:{free.getsockname()[1]}/weights.pth"
         with pytest.raises(CannotRun, match="refused"):
-            download(url, tmp_path / "weights.pth", WHOLE)
+            download(url, tmp_path / "weights.pth", WHOLE, patience=NONE)
 
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/weights.pth"
         with pytest.raises(CannotRun, match="timed out"):
-            download(url, tmp_path / "weights.pth", WHOLE, timeout_s=0.05)
+            download(url, tmp_path / "weights.pth", WHOLE, patience=replace(NONE, call_s=0.05))
 
 
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/weights.pth", "file:///etc/hostname"])

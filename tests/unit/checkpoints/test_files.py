@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from a2bench.checkpoints.files import Checkpoints, State, default_root
 from a2bench.checkpoints.table import TABLE, Checkpoint, File
 from a2bench.cli import checkpoints as cli_checkpoints
 from a2bench.cli import main
 from a2bench.errors import CannotRun, UnknownName, UsageError
+from a2bench.waiting.patience import Patience
 from tests.helpers import ROOT
 from tests.helpers.web import Web, serve
 
@@ -105,6 +107,36 @@ def test_a_file_is_fetched_once_and_pinned(held: Checkpoints, web: Web) -> None:
     assert held.state("one") is State.PRESENT
     held.fetch("one")
     assert len(web.asked) == 1
+
+
+def test_a_second_process_waits_tells_it_and_finds_the_file(held: Checkpoints, web: Web) -> None:
+    first, lines = FileLock(held.root / "one.lock"), []
+    held.root.mkdir()
+    first.acquire()
+
+    def while_it_waits(line: str) -> None:
+        lines.append(line)
+        path = held.path("one")
+        path.parent.mkdir()
+        path.write_bytes(A)  # as the first process would
+        first.release()
+
+    patience = Patience(tell=while_it_waits)
+    assert held.fetch("one", patience=patience).read_bytes() == A
+    assert lines == ["checkpoint one: another process is at it; waiting for that"]
+    assert web.asked == []
+
+
+def test_what_is_here_needs_no_lock(held: Checkpoints) -> None:
+    path = held.fetch("one")
+    with FileLock(held.root / "one.lock"):
+        assert held.fetch("one", patience=Patience(tell=pytest.fail)) == path
+
+
+def test_a_folder_that_cannot_be_locked_is_told(held: Checkpoints) -> None:
+    (held.root / "one.lock").mkdir(parents=True)
+    with pytest.raises(CannotRun, match=r"one.lock cannot be locked: (.|\n)*without internet: put"):
+        held.fetch("one")
 
 
 def test_what_is_missing_is_told_with_the_way_to_get_it(held: Checkpoints, web: Web) -> None:
@@ -373,7 +405,7 @@ def test_the_mirror_and_the_folder_come_from_the_environment(
     monkeypatch.setenv("A2BENCH_CHECKPOINTS", str(tmp_path / "shared disk"))
     assert main(["checkpoints", "fetch", "amt-s", "--accept-licence", "CC-BY-NC-4.0"]) == 3
     assert web.asked == [("/lalala125/AMT/resolve/main/amt-s.pth", "")]
-    assert names(tmp_path / "shared disk") == ["amt-s"]
+    assert names(tmp_path / "shared disk") == ["amt-s", "amt-s.lock"]
 
 
 @pytest.mark.parametrize("checkpoint", TABLE, ids=[c.name for c in TABLE])

@@ -275,7 +275,7 @@ def test_a_zip_is_unpacked_and_removed(
     suite: Suite, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
 ) -> None:
     temporary = tmp_path / "temporary"
-    temporary.mkdir()
+    (temporary / "a2bench-killed" / "content").mkdir(parents=True)  # by a run that was killed
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     with zipfile.ZipFile(tmp_path / "entry.zip", "w") as archive:
         for path in videos.iterdir():

@@ -16,7 +16,6 @@ from a2bench.metric import Profile, metric_identity
 from a2bench.metrics.judge import judgement
 from a2bench.metrics.judge.contract import rubric_sha256
 from a2bench.metrics.judge.gemini import Gemini
-from a2bench.metrics.judge.http import retry_after_s
 from a2bench.metrics.judge.openai import KEY as OPENAI_KEY
 from a2bench.metrics.judge.openai import OpenAi
 from a2bench.metrics.judge.protocol import Price
@@ -28,9 +27,10 @@ from a2bench.runs.executors import Processes
 from a2bench.runs.loop import Policy, perform, plan
 from a2bench.runs.store import RunStore
 from a2bench.types import Status
+from tests.helpers.clocks import Clock
 from tests.helpers.fakes import Level
 from tests.helpers.judge_server import SCORE, Answer, gemini, inline, openai, serve, verdict
-from tests.helpers.judges import KEY, Clock, ask, everything, gemini_service, judge_metrics
+from tests.helpers.judges import KEY, ask, everything, gemini_service, judge_metrics
 from tests.helpers.makers import make_case, make_suite
 from tests.helpers.runs import do
 
@@ -383,12 +383,6 @@ def test_a_run_that_is_stopped_while_it_asks_stays_booked(
     (attempt,) = Ledger(path=store.root / "judge.sqlite", run="x").attempts()
     assert attempt.outcome == "pending"
     assert attempt.cost_usd is not None and attempt.cost_usd > 0.004
-
-
-def test_waits_are_read_from_seconds_and_dates() -> None:
-    assert retry_after_s({"retry-after": "7"}) == 7.0
-    assert retry_after_s({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
-    assert retry_after_s({}) is retry_after_s({"Retry-After": "soon"}) is None
 
 
 def test_a_truncated_answer_is_repaired_with_what_was_wrong(

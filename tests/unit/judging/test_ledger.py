@@ -9,7 +9,7 @@ import pytest
 
 from a2bench.errors import StoreError
 from a2bench.judging.ledger import Call, Ledger, Result, Stopped
-from tests.helpers.judges import Clock
+from tests.helpers.clocks import Clock
 
 CALL = Call(service="s", question="q", case_id="c", video_sha256="v", most_usd=0.4)
 GOOD = Result(outcome="ok", seconds=1.0, reply="yes", cost_usd=0.1)

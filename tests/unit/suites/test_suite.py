@@ -225,6 +225,12 @@ def test_select_names_what_is_near(shipped: Suite) -> None:
         select(shipped, ids=["open-001"], category="toy")
 
 
+def test_select_counts_what_is_too_much_to_tell(shipped: Suite) -> None:
+    with pytest.raises(UsageError, match=r"no case 'x-19', did .*\?; others: 80$") as told:
+        select(shipped, ids=[f"x-{i}" for i in range(100)])
+    assert "x-20" not in str(told.value)
+
+
 def test_element_fields_come_from_the_manifest(shipped: Suite) -> None:
     elements: dict[str, Element] = {e.id: e for e in shipped.references}
     ball = elements["basketball"]
