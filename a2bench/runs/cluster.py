@@ -93,8 +93,10 @@ def joined(address: str | None, workers: int, worker: Worker) -> Iterator[RayCre
         cpus = {} if address else {"num_cpus": workers}
         try:
             ray.init(address, include_dashboard=False, log_to_driver=False, **cpus)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise CannotRun(f"no Ray cluster at {address or 'this machine'}: {error}") from error
+        except Exception as error:  # Ray raises bare ones, too
+            ray.shutdown()
+            where = f"no Ray cluster at {address}" if address else "Ray does not start here"
+            raise CannotRun(f"{where}: {error}") from error
     try:
         yield RayCrew(ray, worker)
     finally:

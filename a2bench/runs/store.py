@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from a2bench.errors import StoreError, VideoError
 from a2bench.keys import canonical_json, digest, file_sha256
-from a2bench.runs.locks import Lock, claim, inherit
 from a2bench.runs.record import SCHEMA, Record, from_line, newest, to_line
 from a2bench.types import Json, Video
 from a2bench.video import probe
@@ -127,31 +128,37 @@ class RunStore:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder for unfinished work, removed afterwards, and locked so that nobody else does."""
-        lock = self._claim()
-        folder = lock.path.with_suffix("")
+        lock, folder = self._claim()
         try:
             folder.mkdir()
             yield folder
         finally:
             try:
                 shutil.rmtree(folder, ignore_errors=True)
-            finally:  # interrupted, it is left to ``sweep``
-                lock.release(keep=folder.exists())
+            finally:
+                if not folder.exists():  # else it was interrupted, and is left to ``sweep``
+                    _lock_of(folder).unlink(missing_ok=True)
+                lock.release()
 
-    def _claim(self) -> Lock:
+    def _claim(self) -> tuple[FileLock, Path]:
         while True:
-            if lock := claim(self.root / "tmp" / f"{uuid.uuid4().hex}.lock"):
-                return lock
+            folder = self.root / "tmp" / uuid.uuid4().hex
+            lock = FileLock(_lock_of(folder), mode=0o666)
+            lock.acquire()
+            if _lock_of(folder).exists():  # not taken for a dead one's, just as it was made
+                return lock, folder
+            lock.release()
 
     def sweep(self) -> bool:
         """Removes unfinished work whose owner is gone; returns whether any is still at work."""
         busy = False
         for path in (self.root / "tmp").glob("*.lock"):
-            if lock := inherit(path):
-                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-                lock.release()
-            else:
-                busy = busy or path.exists()
+            try:
+                with FileLock(path, timeout=0):
+                    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                    path.unlink(missing_ok=True)
+            except Timeout:
+                busy = True
         return busy
 
     def write_manifest(
@@ -205,6 +212,10 @@ class RunStore:
                 f"a2bench store check {self.root} tells all",
                 stacklevel=3,
             )
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
 
 
 class RecordWriter:
