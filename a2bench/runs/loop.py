@@ -63,7 +63,7 @@ def plan(
     """
     jobs: list[Job] = []
     videos = scores = 0
-    for case, seed, key in request.works():
+    for case, seed, key in request.works:
         held = records.get(key)
         sha256 = held.video_sha256 if held and held.status is Status.OK else ""
         unread = bool(sha256) and held is not None and held.read is None
@@ -116,7 +116,7 @@ def replaced(
             row = digest([asked["suite"], asked["profile"]])
             for case_id, case_key, seed, video in asked["works"]:
                 newest.setdefault((case_id, case_key, seed), {})[row] = video
-    works = list(request.works())
+    works = request.works
     others = 0
     for case, seed, key in works:
         held = set(newest.get((case.id, case.key, seed), {}).values()) - {key}
