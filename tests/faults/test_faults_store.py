@@ -16,11 +16,14 @@ import pytest
 
 from a2bench.cli import main
 from a2bench.errors import StoreError
+from a2bench.results.leaderboard import collect
 from a2bench.runs.loop import Policy
+from a2bench.runs.record import Record
 from a2bench.runs.store import RunStore
-from a2bench.types import Status
+from a2bench.types import Case, Status
 from tests.helpers import ROOT
-from tests.helpers.makers import make_suite
+from tests.helpers.generators import MyGenerator
+from tests.helpers.makers import make_suite, write_video
 from tests.helpers.runs import ask, command, csv_of, do, record
 from tests.helpers.suites import write_suite
 
@@ -187,3 +190,38 @@ def test_fault_06_a_read_only_store_is_refused_before_anything_runs(
     with pytest.raises(StoreError, match="Read-only file system"):
         do(request, store)
     assert store.records() == {}
+
+
+class Restless(MyGenerator):
+    """A model whose videos differ from run to run, as on a GPU."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        write_video(out, self.frames, seed=int.from_bytes(os.urandom(4)))
+
+
+def test_fault_05_runs_that_make_other_videos_lose_none(tmp_path: Path) -> None:
+    request, store = ask(make_suite(tmp_path / "s", 3), generator=Restless()), tmp_path / "store"
+    for _ in range(2):
+        do(request, RunStore(store), Policy.ALWAYS)
+    made = [one for one in RunStore(store).lines() if isinstance(one, Record)]
+    videos = {one.video_sha256 for one in made if one.kind == "video"}
+    assert len(videos) == 6
+    assert [RunStore(store).video(sha256).sha256 for sha256 in sorted(videos)] == sorted(videos)
+    counted = {one.video_sha256 for one in RunStore(store).records().values()}
+    assert len(counted) == 6  # the scores of both runs, of which the newer videos' count
+    assert collect([RunStore(store)])[0].cell("level").counts == {"ok": 3}
+
+
+def test_a_stored_video_that_was_replaced_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite, store = write_suite(tmp_path / "suite", 2), tmp_path / "store"
+    assert main(command(suite, store, "--in-process")[3:]) == 0
+    path = sorted((store / "videos").rglob("*.mp4"))[0]
+    write_video(path, 12)
+    out = str(tmp_path / "x.png")
+    assert main(["sheet", str(store), "--suite", str(suite), "--out", out]) == 3
+    assert f"{path} is not the video that was recorded" in capsys.readouterr().err
+    assert not Path(out).exists()
+    assert main(command(suite, store, "--in-process", "--policy", "always")[3:]) == 0
+    assert main(["sheet", str(store), "--suite", str(suite), "--out", out]) == 0
