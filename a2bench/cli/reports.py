@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.cli.options import (
     DEFAULT_STORE,
     SUITE,
     DeviceOption,
+    MetricsOption,
     ModelOption,
     ProfileOption,
     StoreArgument,
@@ -48,7 +50,8 @@ def leaderboard(
     recipe: Annotated[
         str,
         typer.Option(
-            help="Add a comprehensive score: table1, bounded, equal, lite or a .toml file."
+            help="Add a comprehensive score: table1, bounded, equal, lite or a .toml file.",
+            autocompletion=completion.recipes,
         ),
     ] = "",
 ) -> None:
@@ -189,7 +192,7 @@ def inspect(
     case: Annotated[str, typer.Option(help="The case that it answers; none: only the file.")] = "",
     suite: SuiteOption = SUITE,
     profile: ProfileOption = "lite",
-    metrics: Annotated[str, typer.Option(help="Names or sets, comma-separated.")] = "",
+    metrics: MetricsOption = "",
     device: DeviceOption = "cpu",
     out: Annotated[Path | None, typer.Option(help="A .png: what each metric saw.")] = None,
 ) -> None:
@@ -224,7 +227,13 @@ def inspect(
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="models, metrics or suites.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="models, metrics or suites.",
+            autocompletion=completion.one_of("models", "metrics", "suites"),
+        ),
+    ],
     profile: ProfileOption = "lite",
 ) -> None:
     """The models, metrics or suites that can be named here, plug-ins included."""

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.cli.options import (
     DEFAULT_STORE,
     SUITE,
@@ -19,6 +20,7 @@ from a2bench.cli.options import (
     JudgeOption,
     JudgeSetOption,
     MaxCostOption,
+    MetricsOption,
     PriceOption,
     ProfileOption,
     RateOption,
@@ -34,20 +36,27 @@ from a2bench.errors import UsageError
 
 
 def run(
-    model: Annotated[str, typer.Option(help="A model's name, or package.module:Class.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A model's name, or package.module:Class.", autocompletion=completion.models
+        ),
+    ],
     suite: SuiteOption = SUITE,
     store: StoreOption = DEFAULT_STORE,
     profile: ProfileOption = "lite",
     device: DeviceOption = "cpu",
-    metrics: Annotated[
-        str, typer.Option(help="Names or sets, comma-separated; the profile's own if empty.")
-    ] = "",
+    metrics: MetricsOption = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     cases: CasesOption = "",
     category: Annotated[str | None, typer.Option(help="Only cases of this category.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, as in 0,1,2 or 0-9.")] = "0",
     policy: Annotated[
-        str, typer.Option(help="only-missing, always or only-cached.")
+        str,
+        typer.Option(
+            help="only-missing, always or only-cached.",
+            autocompletion=completion.one_of("only-missing", "always", "only-cached"),
+        ),
     ] = "only-missing",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and stop.")
@@ -139,7 +148,7 @@ def run(
 def selfcheck(
     store: StoreOption = DEFAULT_STORE / "selfcheck",
     profile: ProfileOption = "lite",
-    suite: Annotated[str, typer.Option(help="Cases to check on.")] = f"{SUITE}:mini",
+    suite: SuiteOption = f"{SUITE}:mini",
     limit: Annotated[int | None, typer.Option(min=2, help="Only the first N cases.")] = None,
     device: DeviceOption = "cpu",
     workers: WorkersOption = 0,
