@@ -8,12 +8,14 @@ Completer = Callable[[str], list[str]]
 
 
 def models(incomplete: str) -> list[str]:
+    """Built-in models and those of plug-ins."""
     from a2bench.registry import GENERATORS
 
     return _beginning(incomplete, GENERATORS.targets())
 
 
 def profiles(incomplete: str) -> list[str]:
+    """Built-in profiles and those of plug-ins."""
     from a2bench.registry import PROFILES
 
     return _beginning(incomplete, PROFILES.targets())
@@ -30,18 +32,21 @@ def metrics(incomplete: str) -> list[str]:
 
 
 def suites(incomplete: str) -> list[str]:
+    """The packaged suites and their subsets."""
     from a2bench.suites.suite import packaged_suites
 
     return _beginning(incomplete, packaged_suites())
 
 
 def recipes(incomplete: str) -> list[str]:
+    """The recipes that come with a2bench."""
     from a2bench.results.recipe import recipes
 
     return _beginning(incomplete, recipes())
 
 
 def checkpoints(incomplete: str) -> list[str]:
+    """Every checkpoint."""
     from a2bench.checkpoints.table import TABLE
 
     return _beginning(incomplete, (checkpoint.name for checkpoint in TABLE))

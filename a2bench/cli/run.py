@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from a2bench.cli.options import (
     CasesOption,
     DeviceOption,
     FramesOption,
+    JsonOption,
     JudgeOption,
     JudgeSetOption,
     MaxCostOption,
@@ -33,6 +34,10 @@ from a2bench.cli.options import (
     terminal,
 )
 from a2bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from a2bench.cli.console import Watcher
+    from a2bench.results.leaderboard import Row
 
 
 def run(
@@ -90,12 +95,17 @@ def run(
     judge_max_tokens: TokensOption = None,
     judge_rpm: RateOption = None,
     max_cost: MaxCostOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Generate the videos of a suite with a model and score them; resumes where it stopped."""
-    from a2bench.cli.console import Watcher, summary
+    from a2bench.cli.console import Watcher
+    from a2bench.cli.json_output import standard_output_apart
     from a2bench.evaluation import evaluate
     from a2bench.judging.options import DEFAULT, JudgeOptions
     from a2bench.registry import GENERATORS
+
+    if in_process and (workers or ray):
+        raise UsageError("--in-process takes no worker: leave out --workers and --ray")
 
     given = {"videos": videos, "command": command, "crop_panels": crop_panels, "name": name}
     options = JudgeOptions(
@@ -110,9 +120,8 @@ def run(
         per_minute=judge_rpm,
         reuse=policy != "always",
     )
-    typed = GENERATORS.typed(model, _pairs(param or []))
-    console = terminal()
-    with Watcher(console) as watch:
+    with standard_output_apart(as_json), Watcher(terminal()) as watch:
+        typed = GENERATORS.typed(model, _pairs(param or []))
         rows = evaluate(
             model,
             suite,
@@ -135,14 +144,27 @@ def run(
             arguments=sys.argv[1:],
             watch=watch,
         )
-    if dry_run:
-        watch.tell_plan()
-        return
-    console.print(summary(rows))
+    raise typer.Exit(_tell(watch, rows, dry_run=dry_run, as_json=as_json))
+
+
+def _tell(watch: Watcher, rows: Sequence[Row], *, dry_run: bool, as_json: bool) -> int:
+    """What was done, or would be; returns the exit code."""
+    from a2bench.cli.console import summary
+    from a2bench.cli.json_output import answer, of_plan, of_run
+
     undone, earlier = watch.verdict(rows)
-    for line in earlier:
-        console.print(line, markup=False, highlight=False)
-    raise typer.Exit(2 if undone else 0)
+    if as_json and dry_run:
+        answer("plan/1", of_plan(watch))
+    elif as_json:
+        answer("run/1", of_run(watch, rows, complete=not undone, notes=earlier))
+    elif dry_run:
+        watch.tell_plan()
+    else:
+        console = terminal()
+        console.print(summary(rows))
+        for line in earlier:
+            console.print(line, markup=False, highlight=False)
+    return 2 if undone else 0
 
 
 def selfcheck(
@@ -175,7 +197,7 @@ def selfcheck(
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
 
 
-_SEEDS = re.compile(r"(-?\d{1,20})(?:-(\d{1,20}))?")
+_SEEDS = re.compile(r"(-?\d{1,18})(?:-(\d{1,18}))?")
 MOST_SEEDS = 100_000
 
 
