@@ -232,6 +232,7 @@ def test_leaderboard_tells_what_a_table_does_not(capsys: Capture) -> None:
     assert any("ranked by their scores alone" in note for note in found["notes"])
 
 
+@pytest.mark.slow
 def test_list_tells_models_metrics_and_suites(capsys: Capture) -> None:
     models = asked(capsys, "list", "models")
     assert (models["schema"], models["what"], models["sets"]) == ("a2bench/list/1", "models", {})
@@ -400,6 +401,7 @@ def documented() -> dict[str, set[str]]:
     return {name: fields for name, fields in sections.items() if name.startswith("a2bench/")}
 
 
+@pytest.mark.slow
 def test_the_document_names_every_field_and_no_other(
     store: Path, words: list[str], capsys: Capture
 ) -> None:
