@@ -12,8 +12,9 @@ from a2bench.generator import Generator
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.registry import GENERATORS, build_profile, choose_metrics
 from a2bench.results.leaderboard import Row, collect
+from a2bench.runs.crew import Outcome
 from a2bench.runs.executors import executor, most_workers
-from a2bench.runs.loop import Outcome, Plan, Policy, perform, plan, replaced
+from a2bench.runs.loop import Plan, Policy, perform, plan, replaced
 from a2bench.runs.request import Request
 from a2bench.runs.store import RunStore
 from a2bench.suites.suite import load_suite, select

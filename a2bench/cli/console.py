@@ -23,7 +23,8 @@ from a2bench.redaction import redact
 from a2bench.results.failures import changed, failures
 from a2bench.results.inspection import Inspection
 from a2bench.results.leaderboard import Row
-from a2bench.runs.loop import Outcome, Plan
+from a2bench.runs.crew import Outcome
+from a2bench.runs.loop import Plan
 from a2bench.runs.store import RunStore
 from a2bench.selfcheck import Finding
 from a2bench.text import plain
