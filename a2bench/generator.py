@@ -70,16 +70,26 @@ class RequestAware(Protocol):
         ...
 
 
-def generator_identity(generator: Generator, case: Case, *, seed: int) -> dict[str, Json]:
-    """All that decides a video, for its key and record; parameters are ``sealed``."""
+def model_identity(generator: Generator) -> dict[str, Json]:
+    """All that decides a model's videos whatever the case; parameters are ``sealed``."""
     info = generator.info
-    more = generator.inputs(case, seed=seed) if isinstance(generator, SuiteAware) else {}
-    if fault := json_fault(more):
-        raise UsageError(f"model {info.name}: its inputs for {case.id} {fault}")
     return {
         "name": info.name,
         "revision": info.revision,
         "params": sealed(info.params),
         "weights": dict(info.weights),
-        "inputs": dict(more),
     }
+
+
+def inputs_of(generator: SuiteAware, case: Case, *, seed: int) -> dict[str, Json]:
+    """What else decides a case's video. Raises ``UsageError`` for what is no JSON."""
+    inputs = generator.inputs(case, seed=seed)
+    if fault := json_fault(inputs):
+        raise UsageError(f"the model's inputs for {case.id} {fault}")
+    return dict(inputs)
+
+
+def generator_identity(generator: Generator, case: Case, *, seed: int) -> dict[str, Json]:
+    """All that decides a video, for its key and record."""
+    inputs = inputs_of(generator, case, seed=seed) if isinstance(generator, SuiteAware) else {}
+    return {**model_identity(generator), "inputs": inputs}

@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST_FOR_BOOTSTRAP = 30
+FEWEST_FOR_BOOTSTRAP, MOST_FOR_BOOTSTRAP = 30, 10_000
 MOST_EXACT = 16
 MOST_DRAWN = 2**20
 """Cases that are drawn at a time: 16 bytes each."""
@@ -47,10 +47,12 @@ def bootstrap_mean(
 ) -> Interval:
     """The mean over cases of each case's mean over its seeds, with a confidence interval.
 
-    From 30 cases on, the percentile interval of ``resamples`` draws of as many cases with
+    From 30 to 10,000 cases, the percentile interval of ``resamples`` draws of as many cases with
     replacement (a case keeps all its seeds). With fewer the percentiles are too narrow: Student's
-    ``mean ± t * sd / sqrt(n)``, which may pass the bounds of the metric. None for one case. Cases
-    with equal values have an interval of no width. Memory does not grow with the resamples.
+    ``mean ± t * sd / sqrt(n)``, which may pass the bounds of the metric. With more, the same with
+    the normal z, from which the percentiles differ by the chance of the draws alone. None for one
+    case. Cases with equal values have an interval of no width. Memory does not grow with the
+    resamples.
     ``fewest``: where a part of each value varies over so many cases alone, they decide how.
 
     Raises ``ValueError`` for no case, a case without values, a value that is not finite, or a
@@ -63,9 +65,12 @@ def bootstrap_mean(
     if fewest < 2:
         return Interval(low=None, mean=mean, high=None)
     offsets = means - mean
-    if fewest < FEWEST_FOR_BOOTSTRAP:
+    if not FEWEST_FOR_BOOTSTRAP <= fewest <= n <= MOST_FOR_BOOTSTRAP:
+        few = fewest < FEWEST_FOR_BOOTSTRAP
+        normal = NormalDist().inv_cdf((1 + confidence) / 2)
+        times = student_t(confidence, fewest - 1) if few else normal
         sd = math.sqrt(math.fsum(offsets**2) / (n - 1))
-        half = student_t(confidence, fewest - 1) * sd / math.sqrt(n)
+        half = times * sd / math.sqrt(n)
         return Interval(low=mean - half, mean=mean, high=mean + half)
     random, means_drawn = np.random.default_rng(seed), np.empty(resamples)
     rows = max(1, MOST_DRAWN // n)

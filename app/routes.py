@@ -11,6 +11,7 @@ Media is served by names that are known beforehand, never by a path that a visit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
@@ -21,6 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from a2bench.app.board import MEDIA_PATH
 from a2bench.errors import A2BenchError, StoreError
+from a2bench.keys import file_sha256
 from a2bench.study.database import Database
 from a2bench.study.folder import MEDIA
 from a2bench.study.votes import Forbidden
@@ -42,17 +44,31 @@ def study_media(folder: Path, database: Database) -> dict[str, Path]:
 
 
 def media_route(media: Mapping[str, Path]) -> BaseRoute:
-    """``GET /clip/{name}``: a known file, whole or by HTTP range; 404 for any other name."""
+    """``GET /clip/{name}``: a known file, whole or by HTTP range; 404 for any other name.
+
+    A file that is named by its sha256 must still have it.
+    """
 
     def clip(request: Request) -> Response:
-        path = media.get(request.path_params["name"])
+        name = request.path_params["name"]
+        path = media.get(name)
         if path is None or not path.is_file():
             return PlainTextResponse("no such file", status_code=404)
+        stem, about = Path(name).stem, path.stat()
+        if len(stem) == 64 and _sha256(path, about.st_size, about.st_mtime_ns) != stem:
+            return PlainTextResponse("not the video that was recorded", status_code=404)
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
         return FileResponse(path, media_type=kind, headers=headers)
 
     return Route(f"{MEDIA_PATH}/{{name}}", clip, methods=["GET", "HEAD"])
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, size: int, changed_ns: int) -> str:
+    """Of a file as it was at that time, so that a video is hashed once and not for each range."""
+    del size, changed_ns
+    return file_sha256(path)
 
 
 def door_routes(database: Database) -> list[BaseRoute]:

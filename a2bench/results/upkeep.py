@@ -126,7 +126,8 @@ def merge(into: RunStore, sources: Sequence[RunStore], *, tick: Tick = lambda: N
     _refuse_others(everyone)
     into.create()
     for store, found in zip(sources, health[-len(sources) :], strict=True):
-        base, here = into.newest_revision(), into.records()
+        here = into.records()
+        base = max(into.newest_revision(), *(r.revision for r in here.values()), 0)
         for path, sha256 in found.videos.items():
             if not into.video_path(sha256).exists():
                 _copy(path, into, sha256)

@@ -63,22 +63,22 @@ def plan(
     """
     jobs: list[Job] = []
     videos = scores = 0
-    for case, seed, key in request.works():
+    asked = [(metric.info, request.identities[metric.info.name]) for metric in request.metrics]
+    for case, seed, key in request.works:
         held = records.get(key)
         sha256 = held.video_sha256 if held and held.status is Status.OK else ""
         unread = bool(sha256) and held is not None and held.read is None
         read = look(held) if unread and held else (held.read or () if held else ())
         done = set()
-        for metric in request.metrics:
-            identity = request.identities[metric.info.name]
-            name = score_key(key, sha256, identity, request.profile, read)
-            if sha256 and name in records and _is_done(records[name], metric.info):
-                done.add(metric.info.name)
+        for info, identity in asked if sha256 else ():
+            score = records.get(score_key(key, sha256, identity, request.profile, read))
+            if score and _is_done(score, info):
+                done.add(info.name)
         videos += bool(sha256)
         scores += len(done)
         if policy is Policy.ALWAYS:
             sha256, done = "", set()
-        missing = tuple(m.info.name for m in request.metrics if m.info.name not in done)
+        missing = tuple(info.name for info, _ in asked if info.name not in done)
         if missing or not sha256:
             jobs.append(
                 Job(
@@ -97,7 +97,7 @@ def plan(
         videos=(videos, total),
         scores=(scores, total * len(request.metrics)),
         works=tuple((case.id, seed) for case in request.cases for seed in request.seeds),
-        metrics=tuple(metric.info.name for metric in request.metrics),
+        metrics=tuple(info.name for info, _ in asked),
     )
 
 
@@ -116,7 +116,7 @@ def replaced(
             row = digest([asked["suite"], asked["profile"]])
             for case_id, case_key, seed, video in asked["works"]:
                 newest.setdefault((case_id, case_key, seed), {})[row] = video
-    works = list(request.works())
+    works = request.works
     others = 0
     for case, seed, key in works:
         held = set(newest.get((case.id, case.key, seed), {}).values()) - {key}

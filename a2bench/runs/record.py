@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any, Literal, NoReturn
 
 from a2bench.errors import StoreError
@@ -98,6 +98,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _REPEATED = ("model", "case_id", "case_key", "metric", "profile", "video_sha256", "licence")
 """Texts that many records share; in memory they are one."""
 _NAMES = tuple(one.name for one in fields(Record))
+_KINDS = tuple((name, _TYPES[name]) for name in _NAMES)
 
 
 def to_line(record: Record) -> bytes:
@@ -120,11 +121,12 @@ def from_line(line: bytes) -> Record:
     """
     row = _checked(line)
     row.setdefault("licence", "")  # older records have none
-    for name in _NAMES:
-        if name not in row:
-            raise ValueError(f"it lacks {name!r}")
-        if type(row[name]) not in _TYPES[name]:
-            raise ValueError(f"its {name!r} is {type(row[name]).__name__}")
+    try:
+        for name, kinds in _KINDS:
+            if type(row[name]) not in kinds:
+                raise ValueError(f"its {name!r} is {type(row[name]).__name__}")
+    except KeyError as error:
+        raise ValueError(f"it lacks {error}") from None
     if row["revision"] < 0 or row["kind"] not in ("video", "score"):
         raise ValueError(f"a {row['kind']!r} of revision {row['revision']}")
     notes = row["detail"].get("read", [])
@@ -132,8 +134,8 @@ def from_line(line: bytes) -> Record:
         raise ValueError("its notes are no list of texts")
     row["status"] = Status(row["status"])
     for name in _REPEATED:
-        row[name] = sys.intern(row[name])
-    return Record(**{name: row[name] for name in _NAMES})
+        row[name] = intern(row[name])
+    return Record(**{name: row[name] for name in _NAMES} if len(row) > len(_NAMES) else row)
 
 
 def _checked(line: bytes) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def _checked(line: bytes) -> dict[str, Any]:
     if found and found[1] != _check(body):
         raise ValueError("its checksum is not that of its content")
     try:
-        row = json.loads(body.decode("utf-8", "surrogatepass"), parse_constant=_refused)
+        row = _DECODER.decode(body.decode("utf-8", "surrogatepass"))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     if not isinstance(row, dict):
@@ -161,3 +163,6 @@ def _check(body: bytes) -> bytes:
 
 def _refused(name: str) -> NoReturn:
     raise ValueError(f"it holds {name}")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refused)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from a2bench.errors import CannotRun, UsageError
-from a2bench.generator import Generator, RequestAware, SuiteAware, generator_identity
+from a2bench.generator import Generator, RequestAware, SuiteAware, inputs_of, model_identity
 from a2bench.keys import digest
 from a2bench.metric import (
     Metric,
@@ -49,11 +49,16 @@ class Request:
             return self.generator.prepare(self.suite)
         return ()
 
-    def works(self) -> Iterator[tuple[Case, int, str]]:
-        """Each case and seed with the key of its video."""
-        for case in self.cases:
-            for seed in self.seeds:
-                yield case, seed, video_key(self.generator, case, seed)
+    @cached_property
+    def works(self) -> tuple[tuple[Case, int, str], ...]:
+        """Each case and seed with the key of its video; a generator that must be is prepared."""
+        about, generator = model_identity(self.generator), self.generator
+        suite_aware = generator if isinstance(generator, SuiteAware) else None
+        return tuple(
+            (case, seed, video_key(about, suite_aware, case, seed))
+            for case in self.cases
+            for seed in self.seeds
+        )
 
     @cached_property
     def identities(self) -> dict[str, dict[str, Json]]:
@@ -85,7 +90,7 @@ class Request:
         """The request as the store files it: all that a leaderboard needs to find the records."""
         return {
             **self.subject,
-            "works": [[case.id, case.key, seed, key] for case, seed, key in self.works()],
+            "works": [[case.id, case.key, seed, key] for case, seed, key in self.works],
             "metrics": [
                 {
                     "dimension": m.info.dimension,
@@ -120,9 +125,12 @@ class Job:
         return len(self.metrics) + (not self.video_sha256)
 
 
-def video_key(generator: Generator, case: Case, seed: int) -> str:
+def video_key(
+    about: Mapping[str, Json], generator: SuiteAware | None, case: Case, seed: int
+) -> str:
     """The key of a video: the case's content, all that the generator is, and the seed."""
-    who = generator_identity(generator, case, seed=seed)
+    inputs = inputs_of(generator, case, seed=seed) if generator else {}
+    who = {**about, "inputs": inputs}
     return digest({"kind": "video", "case": case.key, "generator": who, "seed": seed})
 
 

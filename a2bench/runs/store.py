@@ -176,7 +176,7 @@ class RunStore:
         path = self.root / "runs" / f"{digest(request)}.json"
         with writing(path), self.staging() as folder:
             staged = folder / "manifest.json"
-            staged.write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+            staged.write_bytes(canonical_json(manifest).encode("utf-8", "surrogatepass"))
             publish(staged, path)
         return revision
 

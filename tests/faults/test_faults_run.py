@@ -238,7 +238,7 @@ def test_fault_40_a_clock_that_goes_backwards_brings_back_no_old_outcome(
         def now(cls, tz: tzinfo | None = None) -> Earlier:
             return cls(1999, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("a2bench.runs.store.datetime", Earlier)
+    monkeypatch.setattr("a2bench.runs.record.datetime", Earlier)
     cured.touch()
     do(ask(suite, Cured(by=str(cured))), store)
     (score,) = (r for r in store.records().values() if r.kind == "score")

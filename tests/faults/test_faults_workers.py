@@ -20,6 +20,7 @@ import pytest
 from a2bench.errors import CannotRun, StoreError, UsageError
 from a2bench.results.leaderboard import collect, to_csv
 from a2bench.results.upkeep import check
+from a2bench.runs.cluster import joined
 from a2bench.runs.executors import Executor, Processes, Ray, Serial
 from a2bench.runs.loop import Policy, perform, plan
 from a2bench.runs.record import Record
@@ -56,8 +57,15 @@ def failed(records: dict[str, Record]) -> dict[tuple[str, str], str]:
 EXECUTORS = [
     pytest.param(Processes(workers=1), id="one"),
     pytest.param(Processes(workers=2), id="two"),
-    pytest.param(Ray(workers=1), id="ray"),
+    pytest.param(Ray(workers=1), id="ray", marks=pytest.mark.usefixtures("cluster")),
 ]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A Ray cluster of this machine, which takes seconds to start, for all tests together."""
+    with joined(None, 1, None):  # type: ignore[arg-type]
+        yield
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -81,6 +89,7 @@ def test_a_generator_that_kills_its_worker_costs_its_videos(
     assert set(failed(records)) == {("case-001", ""), ("case-002", "")}
 
 
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(
     "executor", [Processes(workers=1, timeout_s=1.0), Ray(workers=1, timeout_s=1.0)]
 )
@@ -133,10 +142,15 @@ def test_a_request_that_cannot_be_sent_says_so(tmp_path: Path) -> None:
         perform_all(request, RunStore(tmp_path / "store"), Processes(workers=1))
 
 
-def test_a_wrong_address_of_a_cluster_ends_at_once(tmp_path: Path) -> None:
-    request = ask(make_suite(tmp_path / "s", 1))
-    with pytest.raises(CannotRun, match=r"no Ray cluster answers at 127\.0\.0\.1:9"):
-        perform_all(request, RunStore(tmp_path / "store"), Ray(workers=1, address="127.0.0.1:9"))
+def test_a_wrong_address_of_a_cluster_ends_at_once() -> None:
+    ray = pytest.importorskip("ray")
+    if ray.is_initialized():
+        ray.shutdown()
+    with (
+        pytest.raises(CannotRun, match=r"no Ray cluster answers at 127\.0\.0\.1:9"),
+        joined("127.0.0.1:9", 1, None),  # type: ignore[arg-type]
+    ):
+        pytest.fail("somebody answered")
 
 
 def test_workers_killed_at_random_change_nothing(tmp_path: Path) -> None:
@@ -204,14 +218,15 @@ def running(folder: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
     return run, pids
 
 
-@pytest.mark.parametrize("workers", ["--in-process", "--workers=1", "--workers=2"])
 @pytest.mark.parametrize(
-    ("number", "code"),
+    ("workers", "number", "code"),
     [
-        (signal.SIGTERM, 143),
-        (signal.SIGHUP, 129),
-        (signal.SIGKILL, -signal.SIGKILL),
-        (signal.SIGINT, 130),
+        ("--workers=2", signal.SIGTERM, 143),
+        ("--workers=1", signal.SIGHUP, 129),
+        ("--workers=2", signal.SIGKILL, -signal.SIGKILL),
+        ("--workers=2", signal.SIGINT, 130),
+        ("--in-process", signal.SIGTERM, 143),
+        ("--in-process", signal.SIGKILL, -signal.SIGKILL),
     ],
 )
 def test_programs_end_with_the_run(

@@ -252,7 +252,7 @@ def models(tmp_path: Path, *commands: Command) -> tuple[list[str], list[dict[str
     """The key of the first video of each, and the model of each row."""
     suite = make_suite(tmp_path / "suite", 1)
     asked = [ask(suite, generator=command) for command in commands]
-    return [key for one in asked for *_, key in one.works()], [a.subject["model"] for a in asked]
+    return [key for one in asked for *_, key in one.works], [a.subject["model"] for a in asked]
 
 
 def test_models_that_differ_in_what_is_redacted_stay_two(tmp_path: Path) -> None:

@@ -99,10 +99,10 @@ def test_a_file_that_is_no_manifest_is_told_and_left_out(tmp_path: Path) -> None
     store = RunStore(tmp_path).create()
     store.write_manifest(asked(1), {})
     store.write_manifest(asked(2), {})
-    (path,) = (p for p in (tmp_path / "runs").iterdir() if '"model": 2' in p.read_text())
+    (path,) = (p for p in (tmp_path / "runs").iterdir() if '"model":2' in p.read_text())
     whole = path.read_text()
     deep = "[" * 100_000
-    for broken in ("", "[]", "{}", "null", deep, whole.replace('"revision": 2', '"revision": 1')):
+    for broken in ("", "[]", "{}", "null", deep, whole.replace('"revision":2', '"revision":1')):
         path.write_text(broken)
         with pytest.warns(UserWarning, match=rf"1 damaged manifests .*{path.name}: no manifest"):
             assert [m["request"]["model"] for m in store.manifests()] == [1]
@@ -117,7 +117,7 @@ def test_a_revision_is_never_given_twice_though_a_manifest_is_damaged(tmp_path: 
     assert store.write_manifest(asked(1), {}) == 1
     assert store.write_manifest(asked(2), {}) == 2
     store.writer().append(record(revision=2))
-    (path,) = (p for p in (tmp_path / "runs").iterdir() if '"model": 2' in p.read_text())
+    (path,) = (p for p in (tmp_path / "runs").iterdir() if '"model":2' in p.read_text())
     path.write_text("")
     assert store.write_manifest(asked(3), {}) == 3
 
@@ -126,7 +126,7 @@ def test_a_manifest_of_a_later_version_is_refused(tmp_path: Path) -> None:
     store = RunStore(tmp_path).create()
     store.write_manifest(asked(1), {})
     (path,) = (tmp_path / "runs").iterdir()
-    path.write_text(path.read_text().replace('"schema": 2', '"schema": 3'))
+    path.write_text(path.read_text().replace('"schema":2', '"schema":3'))
     with pytest.raises(StoreError, match=r"another version of a2bench \(schema 3\)"):
         store.manifests()
 

@@ -1,0 +1,252 @@
+"""Stores checked, mended, made smaller and put together; nothing that was made is deleted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from a2bench.cli import main
+from a2bench.errors import CannotRun
+from a2bench.keys import canonical_json
+from a2bench.results.leaderboard import collect, to_csv
+from a2bench.results.upkeep import check, compact, merge, repair
+from a2bench.runs.loop import Policy
+from a2bench.runs.store import RunStore
+from a2bench.types import Suite
+from tests.helpers.fakes import Level
+from tests.helpers.generators import MyGenerator
+from tests.helpers.makers import make_suite, write_video
+from tests.helpers.runs import ask, do
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    return make_suite(tmp_path / "suite", 3)
+
+
+@pytest.fixture
+def store(tmp_path: Path, suite: Suite) -> RunStore:
+    """A store with three videos and three scores."""
+    found = RunStore(tmp_path / "store")
+    do(ask(suite), found)
+    return found
+
+
+def only(folder: Path, pattern: str) -> Path:
+    return next(iter(sorted(folder.glob(pattern))))
+
+
+def flip_digit(root: Path) -> Path:
+    """A value of which one digit is another."""
+    path = only(root, "records/*.jsonl")
+    text = path.read_text()
+    changed = re.sub(
+        r'("value":0\.)(\d)', lambda m: m[1] + str((int(m[2]) + 1) % 10), text, count=1
+    )
+    assert changed != text
+    path.write_text(changed)
+    return path
+
+
+def put(what: bytes) -> Callable[[Path], Path]:
+    """A line before the others of a file of records."""
+
+    def do_it(root: Path) -> Path:
+        path = only(root, "records/*.jsonl")
+        path.write_bytes(what + b"\n" + path.read_bytes())
+        return path
+
+    return do_it
+
+
+def empty_manifest(root: Path) -> Path:
+    path = only(root, "runs/*.json")
+    path.write_text("")
+    return path
+
+
+def foreign_manifest(root: Path) -> Path:
+    path = root / "runs" / "notes.json"
+    path.write_text('{"mine": true}')
+    return path
+
+
+def other_video(root: Path) -> Path:
+    path = only(root, "videos/*/*.mp4")
+    write_video(path, 12)
+    return path
+
+
+DAMAGES = [
+    flip_digit, put(b""), put(b"[1]"), put(b"[" * 100_000), put(b'{"value":NaN}'), put(b"\xff"),
+    empty_manifest, foreign_manifest, other_video,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.filterwarnings("ignore:.* damaged ")
+def test_damage_is_named_taken_out_and_what_it_cost_is_made_again(
+    store: RunStore, suite: Suite, damage: Callable[[Path], Path]
+) -> None:
+    before = to_csv(collect([store]))
+    path = damage(store.root)
+    (found,) = check(store).damage
+    assert found.path == path
+    (taken,) = repair(store).damage
+    assert str(taken) == str(found)
+    assert check(store).damage == ()
+    removed = [one for one in (store.root / "removed").rglob("*") if one.is_file()]
+    assert [one.name for one in removed] == [path.name]
+    do(ask(suite), store)
+    assert to_csv(collect([store])) == before
+
+
+def test_a_whole_store_is_whole(store: RunStore) -> None:
+    found = check(store)
+    assert (len(found.records), found.superseded, len(found.videos)) == (6, 0, 3)
+    assert (found.gone, found.unused, found.damage) == ((), (), ())
+
+
+def test_a_video_that_was_deleted_is_no_damage(store: RunStore) -> None:
+    path = only(store.root, "videos/*/*.mp4")
+    path.unlink()
+    found = check(store)
+    assert (found.gone, found.damage) == ((path,), ())
+
+
+def test_a_torn_end_is_no_damage(store: RunStore) -> None:
+    path = only(store.root, "records/*.jsonl")
+    path.write_bytes(path.read_bytes()[:-5])
+    assert check(store).damage == ()
+    assert len(check(store).records) == 5
+
+
+def test_compacting_keeps_what_counts(store: RunStore, suite: Suite) -> None:
+    do(ask(suite), store, Policy.ALWAYS)
+    unused = store.root / "videos" / "ab" / f"{'ab' * 32}.mp4"
+    unused.parent.mkdir(exist_ok=True)
+    unused.write_bytes(b"of a run that was killed")
+    (store.root / "tmp" / "host-123-left").mkdir()
+    before = to_csv(collect([store]))
+    found = compact(store)
+    assert (len(found.records), found.superseded, found.unused) == (6, 6, (unused,))
+    assert to_csv(collect([store])) == before
+    again = check(store)
+    assert (again.superseded, again.unused, len(again.videos)) == (0, (), 3)
+    assert len(list((store.root / "records").iterdir())) == 1
+    assert list((store.root / "tmp").iterdir()) == []
+    assert len(list((store.root / "removed" / "records").iterdir())) == 2
+    assert do(ask(suite), store) == []  # nothing is done again
+
+
+def test_compacting_brings_an_older_store_up_to_date(store: RunStore, suite: Suite) -> None:
+    """As 0.1 left it: lines without a checksum, videos that are named by their keys."""
+    before = to_csv(collect([store]))
+    records = store.records()
+    for record in records.values():
+        if record.kind == "video":
+            old = store.root / "videos" / record.key[:2] / f"{record.key}.mp4"
+            old.parent.mkdir(exist_ok=True)
+            store.video_path(record.video_sha256).rename(old)
+    path = only(store.root, "records/*.jsonl")
+    rows = [canonical_json({"schema": 1, **asdict(record)}) for record in records.values()]
+    path.write_text("\n".join(rows) + "\n")
+    for manifest in (store.root / "runs").iterdir():
+        row = json.loads(manifest.read_text())
+        del row["check"]
+        manifest.write_text(json.dumps({**row, "schema": 1}))
+    assert to_csv(collect([store])) == before
+    assert do(ask(suite), store) == []
+    compact(store)
+    assert store.records() == records
+    assert all(b'"check"' in one.read_bytes() for one in (store.root / "records").iterdir())
+    names = {one.stem for one in (store.root / "videos").rglob("*.mp4")}
+    assert names == {record.video_sha256 for record in records.values()}
+    assert to_csv(collect([store])) == before
+    assert do(ask(suite), store) == []
+
+
+def test_a_damaged_store_is_neither_compacted_nor_merged(store: RunStore, tmp_path: Path) -> None:
+    flip_digit(store.root)
+    for act in (lambda: compact(store), lambda: merge(RunStore(tmp_path / "new"), [store])):
+        with pytest.raises(CannotRun, match=r"is damaged: a2bench store repair .* comes first"):
+            act()
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_is_mended_while_a_run_is_at_work(store: RunStore) -> None:
+    with store.staging(), pytest.raises(CannotRun, match="a run is at work on"):
+        repair(store)
+    assert repair(store).damage == ()
+
+
+def two_stores(folder: Path, suite: Suite) -> list[RunStore]:
+    """One store with the first two cases and one metric, one with the last two and two metrics."""
+    stores = [RunStore(folder / name) for name in "ab"]
+    do(replace(ask(suite), cases=suite.cases[:2]), stores[0])
+    do(replace(ask(suite, Level(), Level(name="other")), cases=suite.cases[1:]), stores[1])
+    return stores
+
+
+def test_a_merged_store_says_what_its_parts_say_together(tmp_path: Path, suite: Suite) -> None:
+    parts = two_stores(tmp_path, suite)
+    new = RunStore(tmp_path / "new")
+    merge(new, parts)
+    assert to_csv(collect([new])) == to_csv(collect(parts))
+    assert len(check(new).videos) == 3
+    assert check(new).damage == ()
+    merge(parts[0], parts[1:])
+    assert to_csv(collect(parts[:1])) == to_csv(collect([new]))
+    assert len(collect(parts[1:])[0].works) == 2  # the other stays as it is
+
+
+def test_a_failure_replaces_no_outcome(tmp_path: Path, suite: Suite) -> None:
+    good, bad = (RunStore(tmp_path / name) for name in ("good", "bad"))
+    do(ask(suite), good)
+    do(ask(suite), bad)
+    scores = [record for record in bad.records().values() if record.kind == "score"]
+    failure: dict[str, Any] = {"value": None, "status": type(scores[0].status).FAILED, "error": "x"}
+    bad.writer().append(*(replace(one, revision=9, **failure) for one in scores))
+    merge(good, [bad])
+    assert collect([good])[0].cell("level").counts == {"ok": 3}
+    merge(bad, [good])
+    assert collect([bad])[0].cell("level").counts == {"ok": 3}
+
+
+def test_other_videos_of_one_model_are_not_merged(tmp_path: Path, suite: Suite) -> None:
+    parts = [RunStore(tmp_path / name) for name in "ab"]
+    do(ask(suite, generator=MyGenerator()), parts[0])
+    do(ask(suite, generator=MyGenerator()), parts[1])
+    record = next(r for r in parts[1].records().values() if r.kind == "video")
+    parts[1].writer().append(replace(record, video_sha256="ab" * 32, revision=2))
+    with pytest.raises(CannotRun, match=r"/a and .*/b hold other videos of 'my-generator'"):
+        merge(RunStore(tmp_path / "new"), parts)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.filterwarnings("default:.* damaged ")
+def test_the_commands_say_it(
+    store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = str(store.root)
+    assert main(["store", "check", root]) == 0
+    assert "6 records count, 0 lines are superseded" in capsys.readouterr().out
+    path = flip_digit(store.root)
+    assert main(["store", "check", root]) == 2
+    told = capsys.readouterr().out
+    assert re.search(rf"damaged: {path}:\d: damaged record: its checksum is not that", told)
+    assert f"next: a2bench store repair {root}" in told
+    assert main(["leaderboard", root, "--out", str(tmp_path / "x.csv")]) == 0
+    assert f"a2bench store check {root} tells all" in capsys.readouterr().err
+    assert main(["store", "repair", root]) == 0
+    assert f"taken out: 1, kept in {root}/removed" in capsys.readouterr().out
+    assert main(["store", "compact", root]) == 0
+    assert main(["store", "merge", str(tmp_path / "new"), root]) == 0
+    assert f"5 records in {tmp_path / 'new'}" in capsys.readouterr().out
+    assert main(["store", "check", str(tmp_path / "none")]) == 3
