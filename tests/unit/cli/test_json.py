@@ -278,7 +278,7 @@ def test_doctor_tells_each_check_and_keeps_its_exit_code(
 
 
 def hurt(store: Path) -> tuple[Path, Path]:
-    """Damages the second line of a file of records and removes a video; returns both."""
+    """Adds a line that is no record to a file of records and removes a video; returns both."""
     records = min((store / "records").glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
     lines = records.read_bytes().splitlines(keepends=True)
     records.write_bytes(b"".join([*lines, b"{}\n"]))
