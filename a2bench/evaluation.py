@@ -12,11 +12,13 @@ from a2bench.generator import Generator
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.registry import GENERATORS, build_profile, choose_metrics
 from a2bench.results.leaderboard import Row, collect
+from a2bench.runs.crew import Outcome
 from a2bench.runs.executors import executor, most_workers
-from a2bench.runs.loop import Outcome, Plan, Policy, perform, plan, replaced
+from a2bench.runs.loop import Plan, Policy, perform, plan, replaced
 from a2bench.runs.request import Request
 from a2bench.runs.store import RunStore
 from a2bench.suites.suite import load_suite, select
+from a2bench.text import counted
 from a2bench.types import Suite
 
 
@@ -87,6 +89,8 @@ def evaluate(
     watch, folder = watch or _Quiet(), Path(store)
     if policy not in set(Policy):
         raise UsageError(f"no policy {policy!r}: {', '.join(Policy)}")
+    if max_failures is not None and max_failures < 1:
+        raise UsageError(f"to stop after {max_failures} failures is not to begin: give 1 or more")
     whole = load_suite(suite) if isinstance(suite, str) else suite
     judging = (judge or JudgeOptions(store=folder, reuse=policy != Policy.ALWAYS)).anew()
     measures = with_judge(build_profile(profile, device), judging)
@@ -125,5 +129,6 @@ def evaluate(
         watch=watch.done,
         max_failures=max_failures,
     ):
-        watch.warned(f"stopped after {max_failures} failures; the same call goes on from here")
+        told = counted(max_failures or 0, "failure")
+        watch.warned(f"stopped after {told}; the same command or call goes on from here")
     return [row for row in collect([held]) if row.covers(request.subject)]

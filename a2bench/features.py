@@ -18,7 +18,6 @@ from a2bench.errors import MetricError, UsageError, VideoError
 from a2bench.keys import digest, json_fault
 from a2bench.pictures import Floats, Frame
 from a2bench.types import Case, Element, Json, Video
-from a2bench.video import decode, sampled
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -138,6 +137,8 @@ class FeatureBank:
 
     def _run(self) -> dict[str, Any]:
         """The one pass over the video: each extractor's features, or the exception that it met."""
+        from a2bench.video import decode  # PyAV: who only reads names needs none
+
         self.decodes += 1
         passes = {k: _Pass(e, self.case, self.video) for k, e in self._extractors.items()}
         wanted = frozenset(index for one in passes.values() for index in one.wanted)
@@ -154,6 +155,8 @@ class _Pass:
     """One extractor on one video, up to its first exception."""
 
     def __init__(self, extractor: Extractor[Any], case: Case, video: Video) -> None:
+        from a2bench.video import sampled
+
         self._error: Exception | None = None
         self._consumer: Consumer[Any] | None = None
         self.wanted = Counter(sampled(extractor.info.sampling, video))

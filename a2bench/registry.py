@@ -13,12 +13,14 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from a2bench.errors import A2BenchError, UnknownName, UsageError
-from a2bench.generator import Generator
-from a2bench.metric import Metric, Profile
 from a2bench.parameters import typed
+
+if TYPE_CHECKING:  # names are completed at every press of a key: this module loads in no time
+    from a2bench.generator import Generator
+    from a2bench.metric import Metric, Profile
 
 T = TypeVar("T")
 R = TypeVar("R")

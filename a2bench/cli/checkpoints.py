@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.cli.options import terminal
 from a2bench.errors import CannotRun, UsageError
 
@@ -39,7 +40,10 @@ def list_() -> None:
 
 @app.command()
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="Checkpoints to download.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Checkpoints to download.", autocompletion=completion.checkpoints),
+    ] = None,
     accept_licence: Annotated[
         list[str] | None, typer.Option(help="A non-commercial licence that you accept.")
     ] = None,
@@ -59,7 +63,10 @@ def fetch(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="All that are here, if none.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="All that are here, if none.", autocompletion=completion.checkpoints),
+    ] = None,
 ) -> None:
     """Hash checkpoints anew; exit code 2 if one is missing or damaged."""
     from a2bench.checkpoints.files import State
@@ -98,7 +105,11 @@ def import_(
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="A checkpoint.")]) -> None:
+def path(
+    name: Annotated[
+        str, typer.Argument(help="A checkpoint.", autocompletion=completion.checkpoints)
+    ],
+) -> None:
     """Where a checkpoint belongs, whether it is there or not."""
     typer.echo(str(_held().path(name)))
 

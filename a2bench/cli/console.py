@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -20,31 +19,34 @@ from rich.progress import (
 from rich.table import Table
 
 from a2bench.doctor import Check
-from a2bench.errors import CannotRun, UsageError
-from a2bench.judging.options import JudgeOptions, with_judge
-from a2bench.metric import Metric, metric_licence
 from a2bench.redaction import redact
-from a2bench.registry import GENERATORS, METRICS, build_profile
+from a2bench.results.failures import changed, failures
 from a2bench.results.inspection import Inspection
 from a2bench.results.leaderboard import Row
-from a2bench.runs.loop import Outcome, Plan
+from a2bench.runs.crew import Outcome
+from a2bench.runs.loop import Plan
 from a2bench.runs.store import RunStore
 from a2bench.selfcheck import Finding
-from a2bench.suites.suite import load_suite, packaged_suites
 from a2bench.text import plain
 from a2bench.types import Status, Suite
 
 
 class Watcher:
-    """Counts outcomes and shows progress; failures are printed as they come."""
+    """Counts outcomes and shows progress; failures are printed as they come.
+
+    ``store`` and ``plan`` are there once the run is planned; ``count`` jobs are done, with so many
+    ``failures`` of videos and scores.
+    """
+
+    store: RunStore
+    plan: Plan
 
     def __init__(self, console: Console, *, every_s: float = 5.0) -> None:
         self._console = console
         self._total = 0
         self._every_s = every_s
         self._start = self._said = time.monotonic()
-        self._count = 0
-        self._plan: Plan | None = None
+        self.count = 0
         self.failures = 0
         self._bar = Progress(
             TextColumn("[progress.description]{task.description}"),
@@ -75,12 +77,12 @@ class Watcher:
     def planned(self, store: RunStore, work: Plan) -> None:
         for what, (present, total) in (("videos", work.videos), ("scores", work.scores)):
             self._console.print(f"{what}: {present} of {total} in {store.root}", markup=False)
-        self._plan = work
+        self.store, self.plan = store, work
         self.expect(len(work.jobs))
 
     def tell_plan(self) -> None:
         """What would be done."""
-        jobs = self._plan.jobs if self._plan else ()
+        jobs = self.plan.jobs
         missing = sum(not job.video_sha256 for job in jobs)
         scores = sum(len(job.metrics) for job in jobs)
         self._console.print(f"would make {missing} videos and {scores} scores in {len(jobs)} jobs")
@@ -90,10 +92,10 @@ class Watcher:
 
         The rows may hold other cases, seeds and metrics, which earlier runs asked for.
         """
-        works, metrics = (self._plan.works, self._plan.metrics) if self._plan else ((), ())
+        works, metrics = frozenset(self.plan.works), self.plan.metrics
         undone, lines = self.failures > 0, []
         for row in rows:
-            now = row.part(frozenset(works), metrics).undone()
+            now = row.part(works, metrics).undone()
             undone = undone or bool(now)
             if rest := row.undone() - now:
                 told = ", ".join(f"{name} ({n} {status})" for (name, status), n in rest.items())
@@ -114,18 +116,18 @@ class Watcher:
                 what = record.metric or "video"
                 text = f"{record.case_id} seed {record.seed}: {what} failed: {record.error}"
                 self._console.print(f"[red]{escape(plain(text))}[/red]", highlight=False)
-        self._count += 1
+        self.count += 1
         seconds = time.monotonic() - self._start
-        rate = f"{seconds / self._count:.1f} s/case"
-        self._bar.update(self._task, completed=min(self._count, self._total), rate=rate)
+        rate = f"{seconds / self.count:.1f} s/case"
+        self._bar.update(self._task, completed=min(self.count, self._total), rate=rate)
         if not self._console.is_terminal and self._due():
-            left = seconds / self._count * max(0, self._total - self._count)
-            line = f"{self._count}/{self._total} cases, {rate}, about {left:.0f} s left"
+            left = seconds / self.count * max(0, self._total - self.count)
+            line = f"{self.count}/{self._total} cases, {rate}, about {left:.0f} s left"
             self._console.print(line, highlight=False)
 
     def _due(self) -> bool:
         now = time.monotonic()
-        due = now - self._said >= self._every_s or self._count >= self._total
+        due = now - self._said >= self._every_s or self.count >= self._total
         if due:
             self._said = now
         return due
@@ -151,37 +153,21 @@ def _metrics(row: Row) -> Table:
     return shown
 
 
-def failures(rows: Sequence[Row]) -> list[str]:
+def troubles(rows: Sequence[Row], suite: Suite) -> list[str]:
     """What did not work, a line for each reason, and which cases were run with other content."""
-    lines: list[str] = []
-    for row in rows:
-        reasons: dict[tuple[str, str], list[str]] = {}
-        for work in row.works:
-            records = {"video": work.video, **work.scores} if work.video else {}
-            for what, record in records.items():
-                if record is not None and record.status in (Status.FAILED, Status.REFUSED):
-                    reason = (what, record.error or "")
-                    reasons.setdefault(reason, []).append(f"{work.case_id}/{work.seed}")
-        for (what, error), cases in sorted(reasons.items()):
-            error = redact(error)  # an older store may hold what is recognised today
-            named = ", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else "")
-            lines.append(plain(f"{row.name}: {what}: {error} [{named}]"))
-    return lines
-
-
-def changes(rows: Sequence[Row], suite: Suite) -> list[str]:
-    """The cases of ``suite`` whose content is not what was run, by id: they will run again."""
-    now = {case.id: case.key for case in suite.cases}
     lines = []
-    for row in (r for r in rows if r.suite["name"] == suite.name):
-        run = {work.case_id: work.case_key for work in row.works}
+    for row in rows:
+        for one in failures(row):
+            named = ", ".join(f"{case_id}/{seed}" for case_id, seed in one.works[:5])
+            more = f" and {len(one.works) - 5} more" if len(one.works) > 5 else ""
+            lines.append(f"{row.name}: {one.what}: {one.reason} [{named}{more}]")
+    for row in rows:
         lines += [
-            f"{plain(row.name)}: {case_id} has changed since it was run (its prompt or a reference "
+            f"{row.name}: {case_id} has changed since it was run (its prompt or a reference "
             f"image); its {row.profile} scores do not count for {suite.name} as it is now"
-            for case_id, key in run.items()
-            if now.get(case_id, key) != key
+            for case_id in changed(row, suite)
         ]
-    return lines
+    return [plain(line) for line in lines]
 
 
 def findings(found: Sequence[Finding]) -> Table:
@@ -219,44 +205,3 @@ def measured(found: Inspection) -> Table:
         value = "–" if one.value is None else f"{one.value:.4f}"
         shown.add_row(escape(one.metric), value, escape(plain(one.reason)))
     return shown
-
-
-def listing(what: str, profile: str) -> Table:
-    """The table of ``a2bench list``. Raises ``UsageError`` for what cannot be listed."""
-    if what == "models":
-        shown = Table("model", "what it is", header_style="bold")
-        for name, text in GENERATORS.usable(_first_line).items():
-            shown.add_row(escape(plain(name)), escape(plain(text)))
-        return shown
-    if what == "metrics":
-        shown = Table("metric", "dimension", "range", "reads", "licence", header_style="bold")
-        own = with_judge(build_profile(profile), JudgeOptions(store=Path()))
-        for metric in (*own.all.values(), *METRICS.usable(lambda build: build()).values()):
-            info = metric.info
-            better = "higher is better" if info.higher_is_better else "lower is better"
-            bounds = f"{info.low:g} to {info.high:g}, {better}"
-            shown.add_row(
-                info.name, info.dimension, bounds, ", ".join(info.needs), _licence(metric)
-            )
-        if own.sets:
-            sets = (f"{name} = {', '.join(names)}" for name, names in own.sets.items())
-            shown.caption = "Sets: " + "; ".join(sets)
-        return shown
-    if what == "suites":
-        shown = Table("suite", "version", "cases", "sha256", header_style="bold")
-        for name in packaged_suites():
-            suite = load_suite(name)
-            shown.add_row(name, suite.version, str(len(suite.cases)), suite.key[:12])
-        return shown
-    raise UsageError(f"cannot list {what!r}: models, metrics or suites")
-
-
-def _licence(metric: Metric) -> str:
-    try:
-        return metric_licence(metric)
-    except CannotRun:
-        return f"{metric.info.licence}; weights are missing"
-
-
-def _first_line(component: object) -> str:
-    return (component.__doc__ or "").strip().partition("\n")[0]

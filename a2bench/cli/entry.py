@@ -30,7 +30,7 @@ from a2bench.cli.suites import app as suites_app
 from a2bench.cli.weights import app as weights_app
 from a2bench.errors import A2BenchError, CannotRun, UsageError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
 app.add_typer(store_app, name="store", help="Check, mend, shrink or merge run stores.")
 app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the profile paper.")
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ending_by_signals():
             _stand_somewhere()
             words = list(arguments) if arguments is not None else None
-            code = app(args=words, standalone_mode=False)
+            code = app(args=words, prog_name="a2bench", standalone_mode=False)
             sys.stdout.flush()
     except _ClickError as error:
         shown = StringIO()

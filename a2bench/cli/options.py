@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.errors import CannotRun
 
 if TYPE_CHECKING:
@@ -17,17 +18,42 @@ if TYPE_CHECKING:
 DEFAULT_STORE = Path("runs")
 SUITE = "a2bench-open"
 
-SuiteOption = Annotated[str, typer.Option("--suite", help="NAME, NAME:SUBSET or a .jsonl file.")]
+SuiteOption = Annotated[
+    str,
+    typer.Option(
+        "--suite",
+        help="NAME, NAME:SUBSET or a .jsonl file.",
+        autocompletion=completion.suites,
+    ),
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
 StoreArgument = Annotated[Path, typer.Argument(help="Folder of a run store.")]
 StoresArgument = Annotated[list[Path], typer.Argument(help="Folders of run stores.")]
 ModelOption = Annotated[str, typer.Option("--model", help="The model, if the store holds several.")]
-ProfileOption = Annotated[str, typer.Option("--profile", help="Which models realise the metrics.")]
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        help="Which models realise the metrics.",
+        autocompletion=completion.profiles,
+    ),
+]
+MetricsOption = Annotated[
+    str,
+    typer.Option(
+        "--metrics",
+        help="Names or sets, comma-separated; the profile's own if empty.",
+        autocompletion=completion.metrics,
+    ),
+]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="Where the metrics' networks run: cpu, cuda, cuda:1.")
 ]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=0, help="Processes; 0: one a core if the model allows it.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on standard output (docs/json.md).")
 ]
 CasesOption = Annotated[str, typer.Option("--cases", help="Only these case ids, comma-separated.")]
 
@@ -39,7 +65,12 @@ JudgeOption = Annotated[
     ),
 ]
 JudgeSetOption = Annotated[
-    str, typer.Option("--judge-set", help="Ask one set of criteria alone: a2bench or lynx.")
+    str,
+    typer.Option(
+        "--judge-set",
+        help="Ask one set of criteria alone: a2bench or lynx.",
+        autocompletion=completion.one_of("a2bench", "lynx", "all"),
+    ),
 ]
 FramesOption = Annotated[
     int, typer.Option("--judge-frames", min=0, help="Show the judge N frames, not the video.")

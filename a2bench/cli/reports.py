@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.cli.options import (
     DEFAULT_STORE,
     SUITE,
     DeviceOption,
+    JsonOption,
+    MetricsOption,
     ModelOption,
     ProfileOption,
     StoreArgument,
@@ -29,57 +32,74 @@ from a2bench.text import counted
 def status(
     store: StoreArgument,
     suite: SuiteOption = SUITE,
+    as_json: JsonOption = False,
 ) -> None:
     """What a store holds: counts, failures with their reasons, and what has changed since."""
-    from a2bench.cli.console import changes, failures, summary
+    from a2bench.cli.console import summary, troubles
+    from a2bench.cli.json_output import answer, of_status
     from a2bench.results.leaderboard import collect
     from a2bench.suites.suite import load_suite
 
+    held = existing(store)
+    rows, now = collect([held]), load_suite(suite)
+    if as_json:
+        answer("status/1", of_status(held, rows, now))
+        return
     console = terminal()
-    rows = collect([existing(store)])
     console.print(summary(rows))
-    for line in (*failures(rows), *changes(rows, load_suite(suite))):
+    for line in troubles(rows, now):
         console.print(line, markup=False, highlight=False)
 
 
 def leaderboard(
     stores: Annotated[list[Path], typer.Argument(help="Run stores; with a recipe also .csv.")],
-    out: Annotated[Path, typer.Option(help="A .csv or .md file.")],
+    out: Annotated[Path | None, typer.Option(help="A .csv or .md file.")] = None,
     recipe: Annotated[
         str,
         typer.Option(
-            help="Add a comprehensive score: table1, bounded, equal, lite or a .toml file."
+            help="Add a comprehensive score: table1, bounded, equal, lite or a .toml file.",
+            autocompletion=completion.recipes,
         ),
     ] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.cli.console import summary
+    from a2bench.cli.json_output import answer, of_leaderboard, of_row
     from a2bench.results.leaderboard import collect, to_csv, to_markdown, told_apart, unlike
     from a2bench.results.videos import opened
     from a2bench.text import plain
 
     writers = {".csv": to_csv, ".md": to_markdown}
-    if out.suffix not in writers:
+    if out is None and not as_json:
+        raise UsageError("name a file: --out FILE, or ask for --json")
+    if out is not None and out.suffix not in writers:
         raise UsageError(f"{out}: use a name that ends in {' or '.join(writers)}")
     if recipe:
-        _score(stores, out, recipe)
+        _score(stores, out, recipe, as_json=as_json)
         return
     if tables := [str(path) for path in stores if path.suffix == ".csv" and path.is_file()]:
         raise UsageError(f"{', '.join(tables)}: a table is only read to be scored: give --recipe")
     rows = collect(opened(stores))
     if not rows:
         raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
-    out.write_text(writers[out.suffix](rows), encoding="utf-8")
+    if out is not None:
+        out.write_text(writers[out.suffix](rows), encoding="utf-8")
+    notes = *told_apart(rows), *unlike(rows)
+    if as_json:
+        answer("leaderboard/1", of_leaderboard(out, map(of_row, rows), notes))
+        return
     console = terminal()
     console.print(summary(rows))
-    for text in (*told_apart(rows), *unlike(rows), f"{counted(len(rows), 'row')} in {out}"):
+    for text in (*notes, f"{counted(len(rows), 'row')} in {out}"):
         console.print(plain(text), markup=False, highlight=False)
 
 
-def _score(sources: Sequence[Path], out: Path, name: str) -> None:
+def _score(sources: Sequence[Path], out: Path | None, name: str, *, as_json: bool) -> None:
     """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
+    from a2bench.cli.json_output import answer, of_leaderboard, of_scored
     from a2bench.results.leaderboard import collect, table, told_apart, with_values
-    from a2bench.results.ranks import scored, to_markdown, with_scores
+    from a2bench.results.ranks import remarks, scored, to_markdown, with_scores
     from a2bench.results.recipe import load_recipe
     from a2bench.results.table import csv_of, joined, lines_of, read_table
     from a2bench.results.videos import opened
@@ -97,9 +117,13 @@ def _score(sources: Sequence[Path], out: Path, name: str) -> None:
     whole = joined(tables)
     found = scored(with_values(lines_of(whole), rows), recipe)
     shown = to_markdown(found, recipe)
-    csv = csv_of(with_scores(whole, found, recipe))
-    text = shown if out.suffix == ".md" else csv
-    out.write_text(text, encoding="utf-8")
+    if out is not None:
+        csv = csv_of(with_scores(whole, found, recipe))
+        out.write_text(shown if out.suffix == ".md" else csv, encoding="utf-8")
+    if as_json:
+        notes = *told_apart(rows), *remarks(found)
+        answer("leaderboard/1", of_leaderboard(out, map(of_scored, found), notes, recipe))
+        return
     typer.echo(shown)
     for line in told_apart(rows):
         typer.echo(plain(line))
@@ -189,7 +213,7 @@ def inspect(
     case: Annotated[str, typer.Option(help="The case that it answers; none: only the file.")] = "",
     suite: SuiteOption = SUITE,
     profile: ProfileOption = "lite",
-    metrics: Annotated[str, typer.Option(help="Names or sets, comma-separated.")] = "",
+    metrics: MetricsOption = "",
     device: DeviceOption = "cpu",
     out: Annotated[Path | None, typer.Option(help="A .png: what each metric saw.")] = None,
 ) -> None:
@@ -224,21 +248,43 @@ def inspect(
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="models, metrics or suites.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="models, metrics or suites.",
+            autocompletion=completion.one_of("models", "metrics", "suites"),
+        ),
+    ],
     profile: ProfileOption = "lite",
+    as_json: JsonOption = False,
 ) -> None:
     """The models, metrics or suites that can be named here, plug-ins included."""
-    from a2bench.cli.console import listing
+    from a2bench.cli.json_output import answer, standard_output_apart
+    from a2bench.cli.listing import listing, shown
 
-    console = terminal()
-    console.print(listing(what, profile))
+    with standard_output_apart(as_json):
+        items, sets = listing(what, profile)
+    if as_json:
+        answer("list/1", {"what": what, "items": items, "sets": sets})
+    else:
+        terminal().print(shown(what, items, sets))
 
 
-def doctor(profile: ProfileOption = "lite", store: StoreOption = DEFAULT_STORE) -> None:
+def doctor(
+    profile: ProfileOption = "lite",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
     """What this machine can run, what is missing, and what to type."""
     from a2bench.cli.console import checks
+    from a2bench.cli.json_output import answer, of_check, standard_output_apart
     from a2bench.doctor import diagnose
 
-    found = diagnose(profile, store)
-    terminal().print(checks(found))
-    raise typer.Exit(0 if all(check.ok or not check.needed for check in found) else 3)
+    with standard_output_apart(as_json):
+        found = diagnose(profile, store)
+    fit = all(check.ok or not check.needed for check in found)
+    if as_json:
+        answer("doctor/1", {"profile": profile, "ok": fit, "checks": list(map(of_check, found))})
+    else:
+        terminal().print(checks(found))
+    raise typer.Exit(0 if fit else 3)

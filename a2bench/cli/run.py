@@ -6,19 +6,22 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.cli.options import (
     DEFAULT_STORE,
     SUITE,
     CasesOption,
     DeviceOption,
     FramesOption,
+    JsonOption,
     JudgeOption,
     JudgeSetOption,
     MaxCostOption,
+    MetricsOption,
     PriceOption,
     ProfileOption,
     RateOption,
@@ -32,22 +35,33 @@ from a2bench.cli.options import (
 )
 from a2bench.errors import UsageError
 
+if TYPE_CHECKING:
+    from a2bench.cli.console import Watcher
+    from a2bench.results.leaderboard import Row
+
 
 def run(
-    model: Annotated[str, typer.Option(help="A model's name, or package.module:Class.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A model's name, or package.module:Class.", autocompletion=completion.models
+        ),
+    ],
     suite: SuiteOption = SUITE,
     store: StoreOption = DEFAULT_STORE,
     profile: ProfileOption = "lite",
     device: DeviceOption = "cpu",
-    metrics: Annotated[
-        str, typer.Option(help="Names or sets, comma-separated; the profile's own if empty.")
-    ] = "",
+    metrics: MetricsOption = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     cases: CasesOption = "",
     category: Annotated[str | None, typer.Option(help="Only cases of this category.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, as in 0,1,2 or 0-9.")] = "0",
     policy: Annotated[
-        str, typer.Option(help="only-missing, always or only-cached.")
+        str,
+        typer.Option(
+            help="only-missing, always or only-cached.",
+            autocompletion=completion.one_of("only-missing", "always", "only-cached"),
+        ),
     ] = "only-missing",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and stop.")
@@ -81,12 +95,17 @@ def run(
     judge_max_tokens: TokensOption = None,
     judge_rpm: RateOption = None,
     max_cost: MaxCostOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Generate the videos of a suite with a model and score them; resumes where it stopped."""
-    from a2bench.cli.console import Watcher, summary
+    from a2bench.cli.console import Watcher
+    from a2bench.cli.json_output import standard_output_apart
     from a2bench.evaluation import evaluate
     from a2bench.judging.options import DEFAULT, JudgeOptions
     from a2bench.registry import GENERATORS
+
+    if in_process and (workers or ray):
+        raise UsageError("--in-process takes no worker: leave out --workers and --ray")
 
     given = {"videos": videos, "command": command, "crop_panels": crop_panels, "name": name}
     options = JudgeOptions(
@@ -101,9 +120,8 @@ def run(
         per_minute=judge_rpm,
         reuse=policy != "always",
     )
-    typed = GENERATORS.typed(model, _pairs(param or []))
-    console = terminal()
-    with Watcher(console) as watch:
+    with standard_output_apart(as_json), Watcher(terminal()) as watch:
+        typed = GENERATORS.typed(model, _pairs(param or []))
         rows = evaluate(
             model,
             suite,
@@ -126,20 +144,33 @@ def run(
             arguments=sys.argv[1:],
             watch=watch,
         )
-    if dry_run:
-        watch.tell_plan()
-        return
-    console.print(summary(rows))
+    raise typer.Exit(_tell(watch, rows, dry_run=dry_run, as_json=as_json))
+
+
+def _tell(watch: Watcher, rows: Sequence[Row], *, dry_run: bool, as_json: bool) -> int:
+    """What was done, or would be; returns the exit code."""
+    from a2bench.cli.console import summary
+    from a2bench.cli.json_output import answer, of_plan, of_run
+
     undone, earlier = watch.verdict(rows)
-    for line in earlier:
-        console.print(line, markup=False, highlight=False)
-    raise typer.Exit(2 if undone else 0)
+    if as_json and dry_run:
+        answer("plan/1", of_plan(watch))
+    elif as_json:
+        answer("run/1", of_run(watch, rows, complete=not undone, notes=earlier))
+    elif dry_run:
+        watch.tell_plan()
+    else:
+        console = terminal()
+        console.print(summary(rows))
+        for line in earlier:
+            console.print(line, markup=False, highlight=False)
+    return 2 if undone else 0
 
 
 def selfcheck(
     store: StoreOption = DEFAULT_STORE / "selfcheck",
     profile: ProfileOption = "lite",
-    suite: Annotated[str, typer.Option(help="Cases to check on.")] = f"{SUITE}:mini",
+    suite: SuiteOption = f"{SUITE}:mini",
     limit: Annotated[int | None, typer.Option(min=2, help="Only the first N cases.")] = None,
     device: DeviceOption = "cpu",
     workers: WorkersOption = 0,
@@ -166,7 +197,7 @@ def selfcheck(
     raise typer.Exit(0 if all(f.holds for f in found) else 2)
 
 
-_SEEDS = re.compile(r"(-?\d{1,20})(?:-(\d{1,20}))?")
+_SEEDS = re.compile(r"(-?\d{1,18})(?:-(\d{1,18}))?")
 MOST_SEEDS = 100_000
 
 

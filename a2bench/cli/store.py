@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from a2bench.cli.options import StoreArgument, StoresArgument, existing, terminal
+from a2bench.cli.options import JsonOption, StoreArgument, StoresArgument, existing, terminal
 
 if TYPE_CHECKING:
     from a2bench.results.upkeep import Health, Tick
@@ -17,15 +17,20 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def check(store: StoreArgument) -> None:
+def check(store: StoreArgument, as_json: JsonOption = False) -> None:
     """Read every record, manifest and video; exit code 2 if one is not what was written."""
+    from a2bench.cli.json_output import answer, of_health
     from a2bench.results.upkeep import check as look
 
+    held = existing(store)
     with _ticking() as tick:
-        found = look(existing(store), tick=tick)
-    _tell(found)
-    if found.damage:
-        typer.echo(f"next: a2bench store repair {store}")
+        found = look(held, tick=tick)
+    if as_json:
+        answer("store-check/1", of_health(held, found))
+    else:
+        _tell(found)
+        if found.damage:
+            typer.echo(f"next: a2bench store repair {store}")
     raise typer.Exit(2 if found.damage else 0)
 
 

@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
+from a2bench.cli import completion
 from a2bench.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("check")
-def suites_check(suite: Annotated[str, typer.Argument(help="NAME or a .jsonl file.")]) -> None:
+def suites_check(
+    suite: Annotated[
+        str, typer.Argument(help="NAME or a .jsonl file.", autocompletion=completion.suites)
+    ],
+) -> None:
     """Read a suite and report every fault with file, line and field."""
     from a2bench.suites.suite import load_suite
 
@@ -23,7 +28,13 @@ def suites_check(suite: Annotated[str, typer.Argument(help="NAME or a .jsonl fil
 
 @app.command("import")
 def suites_import(
-    layout: Annotated[str, typer.Argument(help="a2bench-official or opens2v.")],
+    layout: Annotated[
+        str,
+        typer.Argument(
+            help="a2bench-official or opens2v.",
+            autocompletion=completion.one_of("a2bench-official", "opens2v"),
+        ),
+    ],
     table: Annotated[Path, typer.Argument(help="The table of combinations, or OpenS2V's JSON.")],
     images: Annotated[Path, typer.Option(help="Folder of the images.")],
     out: Annotated[Path, typer.Option(help="Folder to write the suite to; must not exist.")],

@@ -213,10 +213,10 @@ def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
     return table
 
 
-def _written(name: str) -> str:
-    """A column's name before ``csv_of`` made it safe."""
-    bare = name.removeprefix("'")
-    return bare if csv_cell(bare) == name else name
+def _written(cell: str) -> str:
+    """A text before ``csv_cell`` made it safe."""
+    bare = cell.removeprefix("'")
+    return bare if csv_cell(bare) == cell else cell
 
 
 def _judged(table: pd.DataFrame) -> list[str]:
@@ -230,7 +230,9 @@ def _definitions(table: pd.DataFrame) -> set[str]:
 
 
 def _line(row: Mapping[Any, Any], metrics: Sequence[str]) -> Line:
-    texts: dict[str, Any] = {n: text for n in _TEXTS if isinstance(text := row.get(n), str)}
+    texts: dict[str, Any] = {
+        n: _written(text) for n in _TEXTS if isinstance(text := row.get(n), str)
+    }
     sha256, versions = (row.get(name) for name in ("suite_sha256", "metric_versions"))
     return Line(
         **texts,

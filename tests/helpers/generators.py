@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -88,6 +89,16 @@ class Dies(MyGenerator):
 
     def generate(self, case: Case, *, seed: int, out: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Chatters(MyGenerator):
+    """Prints to standard output in every way: Python, the system, a library in C."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        print("chatter of Python")
+        os.write(1, b"chatter of the system\n")
+        ctypes.CDLL(None).printf(b"chatter of C\n")
+        super().generate(case, seed=seed, out=out)
 
 
 class Exits(MyGenerator):

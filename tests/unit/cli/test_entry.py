@@ -192,7 +192,7 @@ def test_the_installed_command_finds_a_model_in_the_current_folder(
     )
     (tmp_path / "my_models.py").write_text(source)
     script = Path(sys.executable).with_name("a2bench")
-    words = [*arguments(suite, tmp_path / "store"), "--model", "my_models:Mine", "--workers", "2"]
+    words = command(suite, tmp_path / "store", "--model", "my_models:Mine", "--workers", "2")[3:]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [script, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from a2bench.cli.console import failures
 from a2bench.errors import CannotRun, UsageError
 from a2bench.features import ExtractorInfo, FeatureBank
 from a2bench.metric import Metric, MetricInfo
+from a2bench.results.failures import failures
 from a2bench.results.leaderboard import collect, to_csv
 from a2bench.runs.loop import Policy, plan
 from a2bench.runs.store import RunStore
@@ -178,8 +178,9 @@ def test_a_stored_value_outside_the_bounds_counts_as_failed_and_is_measured_anew
     assert cell.counts == {"ok": 2, "failed": 1}
     assert cell.interval is not None
     assert cell.interval.mean == sum(rest) / 2
-    (told,) = failures([row])
-    assert "level: 17.5 is outside its bounds 0 to 1" in told
+    (told,) = failures(row)
+    assert (told.what, told.works) == ("level", [(scores[0].case_id, 0)])
+    assert told.reason == "level: 17.5 is outside its bounds 0 to 1"
     again = do(ask(suite), store)
     assert [(r.key, r.value) for r in again] == [(scores[0].key, scores[0].value)]
     assert collect([store])[0].cell("level").counts == {"ok": 3}

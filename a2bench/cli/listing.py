@@ -1,0 +1,100 @@
+"""What ``a2bench list`` tells: models, metrics or suites, as data and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a2bench.errors import CannotRun, UsageError
+from a2bench.judging.options import JudgeOptions, with_judge
+from a2bench.metric import Metric, filed_bounds, metric_licence, read_bounds
+from a2bench.registry import GENERATORS, METRICS, build_profile
+from a2bench.suites.suite import load_suite, packaged_suites
+from a2bench.text import plain
+from a2bench.types import Json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Items = Sequence[Mapping[str, Json]]
+Sets = Mapping[str, Sequence[str]]
+
+
+def listing(what: str, profile: str) -> tuple[Items, Sets]:
+    """What can be named, and sets of it. Raises ``UsageError`` for what cannot be listed."""
+    if what == "models":
+        found = GENERATORS.usable(_first_line)
+        return [{"name": name, "about": about} for name, about in found.items()], {}
+    if what == "metrics":
+        own = with_judge(build_profile(profile), JudgeOptions(store=Path()))
+        metrics = *own.all.values(), *METRICS.usable(lambda build: build()).values()
+        return [_metric(metric) for metric in metrics], own.sets
+    if what == "suites":
+        suites = ((name, load_suite(name)) for name in packaged_suites())
+        return [
+            {"name": name, "version": one.version, "cases": len(one.cases), "sha256": one.key}
+            for name, one in suites
+        ], {}
+    raise UsageError(f"cannot list {what!r}: models, metrics or suites")
+
+
+def shown(what: str, items: Items, sets: Sets) -> Table:
+    """A listing as a table."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    heads, cells = _TABLES[what]
+    table = Table(*heads, header_style="bold")
+    for one in items:
+        table.add_row(*(escape(plain(text)) for text in cells(one)))
+    if sets:
+        told = (f"{name} = {', '.join(names)}" for name, names in sets.items())
+        table.caption = "Sets: " + "; ".join(told)
+    return table
+
+
+def _metric(metric: Metric) -> Mapping[str, Json]:
+    info = metric.info
+    return {
+        "name": info.name,
+        "version": info.version,
+        "dimension": info.dimension,
+        **filed_bounds(info),
+        "higher_is_better": info.higher_is_better,
+        "needs": list(info.needs),
+        "licence": _licence(metric),
+    }
+
+
+def _model_cells(one: Mapping[str, Json]) -> Sequence[str]:
+    return one["name"], one["about"]
+
+
+def _metric_cells(one: Mapping[str, Json]) -> Sequence[str]:
+    low, high = read_bounds(one)
+    better = "higher is better" if one["higher_is_better"] else "lower is better"
+    bounds = f"{low:g} to {high:g}, {better}"
+    return one["name"], one["dimension"], bounds, ", ".join(one["needs"]), one["licence"]
+
+
+def _suite_cells(one: Mapping[str, Json]) -> Sequence[str]:
+    return one["name"], one["version"], str(one["cases"]), one["sha256"][:12]
+
+
+_TABLES = {
+    "models": (("model", "what it is"), _model_cells),
+    "metrics": (("metric", "dimension", "range", "reads", "licence"), _metric_cells),
+    "suites": (("suite", "version", "cases", "sha256"), _suite_cells),
+}
+
+
+def _licence(metric: Metric) -> str:
+    try:
+        return metric_licence(metric)
+    except CannotRun:
+        return f"{metric.info.licence}; weights are missing"
+
+
+def _first_line(component: object) -> str:
+    return (component.__doc__ or "").strip().partition("\n")[0]
