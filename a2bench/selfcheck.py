@@ -18,7 +18,8 @@ from a2bench.keys import file_sha256
 from a2bench.metric import Metric
 from a2bench.registry import GENERATORS
 from a2bench.results.leaderboard import collect
-from a2bench.runs.loop import Executor, Policy, Watch, perform, plan
+from a2bench.runs.executors import Executor
+from a2bench.runs.loop import Policy, Watch, perform, plan
 from a2bench.runs.request import Request
 from a2bench.runs.store import RunStore
 from a2bench.stats import roc_auc

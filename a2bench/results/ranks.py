@@ -157,7 +157,7 @@ cases that it applies to, which begin with their number.
 """
 
 
-def _table(line: Line) -> tuple[str, ...]:
+def _table(line: Line) -> tuple[str, str, str, str]:
     return line.profile, line.suite, line.suite_version, line.suite_sha256
 
 
@@ -369,16 +369,15 @@ def remarks(found: Sequence[Scored]) -> list[str]:
         )
     if any(one.letter for one in found):
         told.append("Ranks of other letters were not measured alike: compare only within a letter.")
-    tables: dict[tuple[str, ...], set[str]] = {}
+    tables: dict[tuple[str, str, str], set[str]] = {}
     for one in found:
-        name, suite = _table(one.line)[:-1], one.line.suite_sha256
-        tables.setdefault(name, set()).add(suite)
+        tables.setdefault(_table(one.line)[:3], set()).add(one.line.suite_sha256)
     if sum(map(len, tables.values())) > 1:
         told.append("Ranks are of one profile and suite: between them nothing can be compared.")
-    for (profile, *suite), contents in tables.items():
+    for (profile, name, version), contents in tables.items():
         if len(contents) > 1:
             told.append(
-                f"{len(contents)} suites are called {' '.join(suite)} (profile {profile}) and have "
+                f"{len(contents)} suites are called {name} {version} (profile {profile}) and have "
                 "other cases: their rows are ranked apart."
             )
     if any(one.lacks for one in found):

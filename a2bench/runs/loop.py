@@ -141,7 +141,7 @@ def perform(
 ) -> bool:
     """Files the request in the store and does the jobs; ``watch`` sees each outcome.
 
-    Stops after ``max_failures`` failed records and then returns False. Raises ``StoreError`` where
+    Stops after ``max_failures`` failed records; returns whether all jobs were done. Raises ``StoreError`` where
     the disk refuses a record: what was recorded stays.
     """
     store.create().sweep()
@@ -151,11 +151,11 @@ def perform(
             revision = store.write_manifest(request.manifest(), provenance(arguments))
             worker = Worker(request, store, revision=revision)
             with closing(executor.run(worker, jobs)) as outcomes:
-                for outcome in outcomes:
+                for done, outcome in enumerate(outcomes, start=1):
                     watch(outcome)
                     failures += sum(r.status is Status.FAILED for r in outcome.records)
                     if max_failures is not None and failures >= max_failures:
-                        return False
+                        return done == len(jobs)
     finally:
         store.sweep()  # who was stopped could not remove their unfinished work
     return True

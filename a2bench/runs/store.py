@@ -92,7 +92,8 @@ class RunStore:
 
     def video_path(self, sha256: str, key: str = "") -> Path:
         """Where a video lies; older stores, where its ``key`` finds it, named it by that."""
-        path, old = self._video(sha256), self._video(key) if key else None
+        path = self._video(sha256)
+        old = self._video(key) if _HASH.fullmatch(key) else None
         return old if old and not path.exists() and old.exists() else path
 
     def video(self, sha256: str, key: str = "") -> Video:

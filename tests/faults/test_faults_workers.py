@@ -54,13 +54,6 @@ def failed(records: dict[str, Record]) -> dict[tuple[str, str], str]:
     }
 
 
-EXECUTORS = [
-    pytest.param(Processes(workers=1), id="one"),
-    pytest.param(Processes(workers=2), id="two"),
-    pytest.param(Ray(workers=1), id="ray", marks=pytest.mark.usefixtures("cluster")),
-]
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """A Ray cluster of this machine, which takes seconds to start, for all tests together."""
@@ -68,7 +61,15 @@ def cluster() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.fixture(params=["one", "two", "ray"])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """One process, two, or an actor."""
+    if request.param == "ray":
+        request.getfixturevalue("cluster")
+        return Ray(workers=1)
+    return Processes(workers=1 if request.param == "one" else 2)
+
+
 def test_a_metric_that_kills_its_worker_costs_its_scores(
     tmp_path: Path, executor: Executor
 ) -> None:
@@ -80,7 +81,6 @@ def test_a_metric_that_kills_its_worker_costs_its_scores(
     assert len(records) == 8
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_generator_that_kills_its_worker_costs_its_videos(
     tmp_path: Path, executor: Executor
 ) -> None:
@@ -91,16 +91,16 @@ def test_a_generator_that_kills_its_worker_costs_its_videos(
 
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(
-    "executor", [Processes(workers=1, timeout_s=1.0), Ray(workers=1, timeout_s=1.0)]
+    "limited", [Processes(workers=1, timeout_s=1.0), Ray(workers=1, timeout_s=1.0)]
 )
-def test_a_metric_that_hangs_is_ended_everywhere(tmp_path: Path, executor: Executor) -> None:
+def test_a_metric_that_hangs_is_ended_everywhere(tmp_path: Path, limited: Executor) -> None:
     request = ask(make_suite(tmp_path / "s", 1), Level(), Misbehaves(how="sleep"))
-    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    records = perform_all(request, RunStore(tmp_path / "store"), limited)
     reason = "the worker died twice: over the time limit of 1 s"
     assert failed(records) == {("case-001", "does_sleep"): reason}
 
 
-@pytest.mark.parametrize("executor", [Serial(), Processes(workers=1)])
+@pytest.mark.parametrize("where", [Serial(), Processes(workers=1)])
 @pytest.mark.parametrize(
     ("generator", "told"),
     [
@@ -109,14 +109,13 @@ def test_a_metric_that_hangs_is_ended_everywhere(tmp_path: Path, executor: Execu
     ],
 )
 def test_what_a_generator_raises_costs_its_videos(
-    tmp_path: Path, executor: Executor, generator: Any, told: str
+    tmp_path: Path, where: Executor, generator: Any, told: str
 ) -> None:
     request = ask(make_suite(tmp_path / "s", 2), generator=generator)
-    records = perform_all(request, RunStore(tmp_path / "store"), executor)
+    records = perform_all(request, RunStore(tmp_path / "store"), where)
     assert failed(records) == {("case-001", ""): told, ("case-002", ""): told}
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
 def test_workers_that_die_while_they_start_are_replaced(tmp_path: Path, executor: Executor) -> None:
     generator = DiesAtStart(count=str(tmp_path / "count"), times=2)
     request = ask(make_suite(tmp_path / "s", 3), generator=generator)

@@ -151,8 +151,8 @@ def test_the_right_background_beats_a_wrong_one_whoever_stands_in_it(tmp_path: P
     seen = look(extractor(), frames, sky)
     metric = BackgroundConsistency(scenes=Canned(features=seen))
     got = measure(metric, Case(id="c", prompt="p", elements=(sky,)))
-    assert got.detail["similarities"] == [1, 1, 0, None]
-    assert got.value == pytest.approx(2 / 3)
+    assert got.detail["similarities"] == [1, 1, 0, 0]
+    assert got.value == pytest.approx(0.5)
 
 
 def test_both_metrics_read_one_run_with_each_network_once_a_frame(tmp_path: Path) -> None:
