@@ -20,19 +20,19 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from a2bench.features import Extractor, FeatureBank
 from a2bench.generator import GeneratorInfo
 from a2bench.keys import digest, file_sha256
 from a2bench.metric import MetricInfo
-from a2bench.runs import worker
 from a2bench.runs.executors import Serial
 from a2bench.runs.loop import Policy, perform, plan
 from a2bench.runs.record import Record
 from a2bench.runs.request import Request, score_key
 from a2bench.runs.store import RunStore
 from a2bench.types import Case, Element, Measurement, Status, Suite
-from a2bench.video import encode
+from a2bench.video import encode, probe
 
 METRICS = 5
 """Of the loop; of the rest one."""
@@ -133,19 +133,19 @@ def measure(what: str, cases: int, folder: Path) -> float:
 
         assert to_csv(collect([store])).count("\n") == 2
     elif what == "status":
-        from a2bench.cli.console import failures, summary
+        from a2bench.cli.console import summary
+        from a2bench.results.failures import failures
         from a2bench.results.leaderboard import collect
 
         rows = collect([store])
         summary(rows)
-        assert failures(rows) == []
+        assert [failures(row) for row in rows] == [[]]
     return time.perf_counter() - start
 
 
 def loop(asked: Request, store: RunStore) -> float:
     """Seconds for one (case, metric), without fsync, the model and reading the video."""
     apart = 0.0
-    forced, copied = os.fsync, shutil.copyfile
 
     def timed(call: Any) -> Any:
         def run(*given: Any, **named: Any) -> Any:
@@ -158,14 +158,14 @@ def loop(asked: Request, store: RunStore) -> float:
 
         return run
 
-    os.fsync, shutil.copyfile = timed(forced), timed(copied)  # type: ignore[assignment]
-    worker.probe, probed = timed(worker.probe), worker.probe
-    try:
+    with (
+        patch.object(os, "fsync", timed(os.fsync)),
+        patch.object(shutil, "copyfile", timed(shutil.copyfile)),
+        patch("a2bench.runs.worker.probe", timed(probe)),
+    ):
         start = time.perf_counter()
         perform(asked, plan(asked, {}, Policy.ONLY_MISSING).jobs, store, Serial())
         seconds = time.perf_counter() - start - apart
-    finally:
-        os.fsync, shutil.copyfile, worker.probe = forced, copied, probed
     shutil.rmtree(store.root)
     return seconds / len(asked.cases) / METRICS
 

@@ -141,8 +141,8 @@ def perform(
 ) -> bool:
     """Files the request in the store and does the jobs; ``watch`` sees each outcome.
 
-    Stops after ``max_failures`` failed records; returns whether all jobs were done. Raises ``StoreError`` where
-    the disk refuses a record: what was recorded stays.
+    Stops after ``max_failures`` failed records; returns whether all jobs were done. Raises
+    ``StoreError`` where the disk refuses a record: what was recorded stays.
     """
     store.create().sweep()
     failures = 0

@@ -56,7 +56,7 @@ def make_store(
             works.append((case.id, case.key, seed, key))
             sha256 = ""
             if case.id not in lacking:
-                sha256 = stored(store, 5, size, fps, seed=number + len(model))
+                sha256 = stored(store, 5, size, fps, seed=number + 100 * ord(model[0]))
             writer.append(
                 Record(
                     kind="video", key=key, model=model, case_id=case.id, case_key=case.key,
