@@ -24,8 +24,9 @@ from a2bench.results.charts import (
     shown_table,
 )
 from a2bench.results.leaderboard import collect, with_values
-from a2bench.results.ranks import remarks, scored
+from a2bench.results.ranks import scored
 from a2bench.results.recipe import load_recipe, recipes
+from a2bench.results.score_table import remarks
 from a2bench.results.table import Line, lines_of, read_tables
 from a2bench.results.videos import StoredVideo, case_of, gallery, opened
 from a2bench.runs.store import probed

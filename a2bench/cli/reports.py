@@ -99,8 +99,9 @@ def _score(sources: Sequence[Path], out: Path | None, name: str, *, as_json: boo
     """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
     from a2bench.cli.json_output import answer, of_leaderboard, of_scored
     from a2bench.results.leaderboard import collect, table, told_apart, with_values
-    from a2bench.results.ranks import remarks, scored, to_markdown, with_scores
+    from a2bench.results.ranks import scored
     from a2bench.results.recipe import load_recipe
+    from a2bench.results.score_table import remarks, to_markdown, with_scores
     from a2bench.results.table import csv_of, joined, lines_of, read_table
     from a2bench.results.videos import opened
     from a2bench.text import plain

@@ -13,7 +13,6 @@ become a path. What is damaged is told and left out; docs/store.md tells all tha
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -28,8 +27,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from a2bench.errors import StoreError, VideoError
-from a2bench.keys import canonical_json, digest, file_sha256
-from a2bench.runs.record import SCHEMA, Record, from_line, newest, to_line
+from a2bench.keys import digest, file_sha256
+from a2bench.runs.manifest import from_file, to_file
+from a2bench.runs.record import Record, from_line, newest, to_line
 from a2bench.types import Json, Video
 from a2bench.video import probe
 
@@ -167,17 +167,10 @@ class RunStore:
     ) -> int:
         """Files a request under the hash of its content; returns its revision, else the newest."""
         revision = revision or 1 + self.newest_revision()
-        manifest = {
-            "schema": SCHEMA,
-            "check": digest([revision, request]),
-            "revision": revision,
-            "request": dict(request),
-            "provenance": dict(provenance),
-        }
         path = self.root / "runs" / f"{digest(request)}.json"
         with writing(path), self.staging() as folder:
             staged = folder / "manifest.json"
-            staged.write_bytes(canonical_json(manifest).encode("utf-8", "surrogatepass"))
+            staged.write_bytes(to_file(request, provenance, revision))
             publish(staged, path)
         return revision
 
@@ -193,7 +186,7 @@ class RunStore:
         damage: list[Damage] = []
         for path in sorted((self.root / "runs").glob("*.json")):
             try:
-                found.append(_manifest(path))
+                found.append(from_file(path))
             except ValueError as error:
                 damage.append(Damage(path=path, reason=f"no manifest: {error}"))
         return sorted(found, key=lambda manifest: manifest["revision"]), damage
@@ -255,6 +248,9 @@ def lines_of(path: Path) -> Iterator[Record | Damage]:
                 raise StoreError(f"{path}:{number}: {error}") from error
 
 
+_AGAIN = "run its case again with --policy always"
+
+
 def probed(path: Path, sha256: str) -> Video:
     """The video of a file. Raises ``StoreError`` unless it is there and has this sha256."""
     try:
@@ -262,14 +258,14 @@ def probed(path: Path, sha256: str) -> Video:
         found = video.sha256
     except VideoError:
         if not path.is_file():
-            raise StoreError(f"{path} is gone: run the model again") from None
+            raise StoreError(f"{path} is gone: {_AGAIN}") from None
         found = file_sha256(path)
         if found == sha256:
             raise
     if found != sha256:
         raise StoreError(
             f"{path} is not the video that was recorded: its sha256 is {found}, not {sha256}; "
-            "delete it and run the model again"
+            f"{_AGAIN}"
         )
     return video
 
@@ -299,26 +295,3 @@ def _keep_name(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """A manifest. Raises ``ValueError`` for what is none, ``StoreError`` for a later version's."""
-    try:
-        found = json.loads(path.read_bytes())
-        request, revision = found["request"], found["revision"]
-        canonical_json(found)
-        schema, check = found["schema"], found.get("check")
-        for name in ("model", "suite", "profile", "metrics"):
-            request[name]
-        for case_id, case_key, seed, video in request["works"]:
-            if [*map(type, (case_id, case_key, seed, video))] != [str, str, int, str]:
-                raise ValueError("its works are none")
-    except (KeyError, TypeError, RecursionError, AttributeError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-    if type(revision) is not int or revision < 0:
-        raise ValueError(f"its revision is {revision!r}")
-    if digest(request) != path.stem or (check or schema) not in (digest([revision, request]), 1):
-        raise ValueError("its request is not that of its checksum")
-    if schema not in (1, SCHEMA):
-        raise StoreError(f"{path}: written by another version of a2bench (schema {schema})")
-    return dict(found)

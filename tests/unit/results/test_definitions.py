@@ -17,8 +17,8 @@ from a2bench.ratings.fit import collect_samples
 from a2bench.results.definitions import base, label
 from a2bench.results.leaderboard import collect, judges, table, to_csv, to_markdown
 from a2bench.results.ranks import Scored, scored
-from a2bench.results.ranks import to_markdown as scores_to_markdown
 from a2bench.results.recipe import parse
+from a2bench.results.score_table import to_markdown as scores_to_markdown
 from a2bench.results.table import apart, lines_of
 from a2bench.runs.store import RunStore
 from a2bench.types import Json, Suite, VideoId

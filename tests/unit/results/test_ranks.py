@@ -14,8 +14,9 @@ import pytest
 
 from a2bench.cli import main
 from a2bench.results.leaderboard import collect, table, unlike, with_values
-from a2bench.results.ranks import remarks, scored, to_markdown, with_scores
+from a2bench.results.ranks import scored
 from a2bench.results.recipe import parse
+from a2bench.results.score_table import remarks, to_markdown, with_scores
 from a2bench.results.table import Cell, Line, apart, lines_of
 from a2bench.runs.store import RunStore
 from a2bench.stats import Interval, bootstrap_mean

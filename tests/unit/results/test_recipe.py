@@ -12,8 +12,9 @@ from a2bench.errors import CannotRun, UnknownName
 from a2bench.registry import build_profile
 from a2bench.results.cells import known_limits
 from a2bench.results.leaderboard import collect, table
-from a2bench.results.ranks import scored, to_markdown, with_scores
+from a2bench.results.ranks import scored
 from a2bench.results.recipe import Recipe, load_recipe, parse, recipes
+from a2bench.results.score_table import to_markdown, with_scores
 from a2bench.results.table import lines_of, read_table
 from a2bench.runs.store import RunStore
 from tests.helpers.fakes import Level, Misbehaves
