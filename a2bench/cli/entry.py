@@ -84,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show(file=shown)  # type: ignore[attr-defined]
         typer.echo(_safe(shown.getvalue()), err=True, nl=False)
         return 1
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__, EOFError):  # typer takes any for the end of a prompt
+            raise error.__cause__ from None
         code = INTERRUPTED
     except Ended as error:
         return _fail(f"ended by {error.number.name}; {GOES_ON}", 128 + error.number)

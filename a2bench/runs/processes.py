@@ -50,8 +50,8 @@ class ProcessCrew(Crew):
         try:
             with _interrupts_blocked(), one_thread_for_now():
                 process.start()
-        except OSError as error:
-            raise CannotRun(f"cannot start a worker: {error}") from error
+        except (OSError, EOFError) as error:
+            raise CannotRun(f"cannot start a worker: {error}; fewer --workers need less") from error
         theirs.close()
         seat = ProcessSeat(process, ours)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -84,7 +85,7 @@ def test_a_table_into_a_folder_that_is_not_there(
     for words in (["leaderboard"], ["scores"]):
         out = tmp_path / "none" / "x.csv"
         assert main([*words, str(tmp_path / "store"), "--out", str(out)]) == 3
-        assert f"{out}: No such file or directory" in capsys.readouterr().err
+        assert str(out.parent) in capsys.readouterr().err
         out = tmp_path / f"{LONG}.csv"
         assert main([*words, str(tmp_path / "store"), "--out", str(out)]) == 3
         assert "File name too long" in capsys.readouterr().err
@@ -126,12 +127,12 @@ def test_a_folder_that_was_deleted(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_too_few_file_handles(tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [9, 13, 17])
+def test_too_few_file_handles(tmp_path: Path, few: int) -> None:
     words = command(write_suite(tmp_path / "suite", 4), tmp_path / "store", "--workers", "4")
-    few = 24
     code, told = start(words, lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, few)))
-    assert code in (2, 3), told
-    assert "Traceback" not in told
+    assert code == 3
+    assert re.fullmatch(r"a2bench: .*(Too many open files|unexpected EOF).*", told.splitlines()[-1])
     assert start(words, lambda: None)[0] == 0
 
 
