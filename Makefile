@@ -12,7 +12,7 @@ run: $(VENV)/installed ## the main job: collage on all 50 cases, leaderboard and
 	$(BIN)/a2bench sheet $(STORE) --out $(STORE)/sheet.png
 
 test: lint typecheck system ## lint, types, and all tests, with the share of lines that they run
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 quick: $(VENV)/installed-dev ## the tests that start no process, browser or database server
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope

@@ -16,12 +16,16 @@ SLOW_FIXTURES = frozenset({"postgres"})
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is slow by its room or its fixtures; the others are marked by hand."""
+    """Marks what is slow by its room or its fixtures; the others are marked by hand.
+
+    Whole commands come first: they take minutes, in which others can run beside them.
+    """
     here = Path(__file__).parent
     for item in items:
         room = item.path.relative_to(here).parts[0]
         if room in SLOW_ROOMS or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in SLOW_ROOMS)
 
 
 @pytest.hookimpl(wrapper=True)
