@@ -55,6 +55,10 @@ WorkersOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output (docs/json.md).")
 ]
+InProcessOption = Annotated[
+    bool,
+    typer.Option("--in-process", help="No worker: for a debugger. A crash ends the run."),
+]
 CasesOption = Annotated[str, typer.Option("--cases", help="Only these case ids, comma-separated.")]
 
 JudgeOption = Annotated[

@@ -17,6 +17,7 @@ from a2bench.cli.options import (
     CasesOption,
     DeviceOption,
     FramesOption,
+    InProcessOption,
     JsonOption,
     JudgeOption,
     JudgeSetOption,
@@ -67,9 +68,7 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would run, and stop.")
     ] = False,
     workers: WorkersOption = 0,
-    in_process: Annotated[
-        bool, typer.Option("--in-process", help="No worker: for a debugger. A crash ends the run.")
-    ] = False,
+    in_process: InProcessOption = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds for each video or score.")] = None,
     max_failures: Annotated[
         int | None, typer.Option(min=1, help="Stop when so many videos and scores have failed.")
@@ -174,6 +173,7 @@ def selfcheck(
     limit: Annotated[int | None, typer.Option(min=2, help="Only the first N cases.")] = None,
     device: DeviceOption = "cpu",
     workers: WorkersOption = 0,
+    in_process: InProcessOption = False,
 ) -> None:
     """Known answers: do the metrics tell right from wrong on this machine?"""
     from a2bench.cli.console import Watcher, findings
@@ -187,7 +187,7 @@ def selfcheck(
     console = terminal()
     cases, measures = select(load_suite(suite), limit=limit), build_profile(profile, device)
     asked = requests(cases, measures.metrics, profile)
-    where = executor(workers or most_workers(measures, device))
+    where = executor(None if in_process else workers or most_workers(measures, device))
     with Watcher(console) as watch:
         watch.expect(sum(len(r.cases) for r in asked))
         found = check(asked, RunStore(store), where, watch=watch.done)

@@ -22,7 +22,7 @@ def test_the_example_of_the_readme_works_offline(
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     store, out = tmp_path / "store", tmp_path / "x.csv"
-    command = [*RUN, "--store", str(store), "--workers", "1"]
+    command = [*RUN, "--store", str(store), "--in-process"]
     assert main([*command, "--judge", f"recorded:{EXAMPLE}"]) == 0
     assert main(["leaderboard", str(store), "--out", str(out)]) == 0
     (line,) = pd.read_csv(out).to_dict("records")
@@ -39,7 +39,7 @@ def test_gemini_is_one_option_away_and_its_key_stays_where_it_is(
 ) -> None:
     monkeypatch.setattr(judge, "FrameText", lambda: SILENT)
     store, out = tmp_path / "store", tmp_path / "x.md"
-    command = [*RUN, "--store", str(store), "--workers", "1", "--judge", "gemini:gemini-2.5-flash"]
+    command = [*RUN, "--store", str(store), "--in-process", "--judge", "gemini:gemini-2.5-flash"]
     with gemini_service(monkeypatch) as service:
         assert main([*command, "--max-cost", "1", "--judge-rpm", "100"]) == 0
         assert main(command) == 0

@@ -108,7 +108,7 @@ def check(folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Check:
         )
         metrics = (ObjectConsistency(scenes=scenes), BackgroundConsistency(scenes=scenes))
         monkeypatch.setattr(a2bench.registry, "build_profile", lambda *_: Profile(metrics=metrics))
-        words = ["--profile", "paper", "--store", str(folder / "store"), "--workers", "1"]
+        words = ["--profile", "paper", "--store", str(folder / "store"), "--in-process"]
         assert main(["selfcheck", *words]) == 2  # colours cannot tell a restaged object
         return {(f.metric, f.text): f.result for f in found}
 

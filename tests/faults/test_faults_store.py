@@ -24,6 +24,7 @@ from a2bench.types import Case, Status
 from tests.helpers import ROOT
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite, write_video
+from tests.helpers.processes import as_from_a_terminal
 from tests.helpers.runs import ask, command, csv_of, do, record
 from tests.helpers.suites import write_suite
 
@@ -134,6 +135,7 @@ def test_fault_04_interrupt_leaves_no_temporary_file_and_resumes(tmp_path: Path)
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=as_from_a_terminal,
         )
         while run.poll() is None and len(RunStore(store / workers).records()) < 6:
             time.sleep(0.002)

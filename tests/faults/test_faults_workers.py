@@ -37,6 +37,7 @@ from tests.helpers.generators import (
     Slow,
 )
 from tests.helpers.makers import make_suite
+from tests.helpers.processes import as_from_a_terminal
 from tests.helpers.runs import ask, command, csv_of
 from tests.helpers.suites import write_suite
 
@@ -212,7 +213,7 @@ def running(folder: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
     ]  # fmt: skip
     run = subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=as_from_a_terminal,
     )  # fmt: skip
     return run, pids
 

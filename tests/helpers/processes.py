@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.util
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,12 @@ def no_process() -> Iterator[None]:
         yield
     if started:
         pytest.fail(started[0])
+
+
+def as_from_a_terminal() -> None:
+    """For a new process: signals that the tests' own starter ignores, as ``nohup`` does, arrive."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _refusing(start: Any, started: list[str]) -> Any:

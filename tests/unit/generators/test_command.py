@@ -297,4 +297,4 @@ def test_a_plug_in_s_secrets_neither_merge_rows_nor_stand_in_them(tmp_path: Path
     assert len([r for r in store.records().values() if r.kind == "video"]) == 2
     written = b"".join(p.read_bytes() for p in (tmp_path / "store").rglob("*.json*"))
     assert b"ohwx" not in written
-    assert b'"token": "[redacted]"' in written
+    assert b'"token":"[redacted]"' in written

@@ -278,5 +278,5 @@ def test_a_video_that_does_not_decode_is_named(tmp_path: Path) -> None:
     suite, store = write_suite(tmp_path / "suite", 2), tmp_path / "store"
     run(suite, store)
     next((store / "videos").rglob("*.mp4")).write_bytes(b"none")
-    with pytest.raises(CannotRun, match="unreadable video"):
+    with pytest.raises(CannotRun, match="is not the video that was recorded"):
         ask(suite, str(store))
