@@ -56,6 +56,7 @@ class ProcessCrew(Crew):
         seat = ProcessSeat(process, ours)
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # which will be heard
+                ours.send(dict(os.environ))  # they were forked from an older process
                 ours.send(self._worker)
         except Exception as error:
             self.dismiss(seat)
@@ -117,9 +118,12 @@ def _work(pipe: Connection) -> None:
     """The life of a worker process: takes the worker, then one job after the other."""
     if sys.platform != "win32":
         os.setpgid(0, 0)
-    single_thread()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        environment: dict[str, str] = pipe.recv()
+        os.environ.clear()
+        os.environ.update(environment)
+        single_thread()
         worker: Worker = pipe.recv()
     except EOFError:
         return

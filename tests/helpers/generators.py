@@ -149,3 +149,10 @@ class DiesAtStart(MyGenerator):
             file.write("x")
         if Path(self.count).stat().st_size <= self.times:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class TellsEnvironment(MyGenerator):
+    """Raises an error with the value of a variable."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        raise RuntimeError(os.environ.get("A2BENCH_TOLD", "nothing"))
