@@ -13,6 +13,7 @@ become a path. What is damaged is told and left out; docs/store.md tells all tha
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -71,11 +72,12 @@ class RunStore:
         """Every outcome by its key, the newest of each; warns of what is damaged and left out."""
         found: dict[str, Record] = {}
         damage: list[Damage] = []
-        for one in self.lines():
-            if isinstance(one, Damage):
-                damage.append(one)
-            else:
-                newest(found, one)
+        with _no_search_for_cycles():
+            for one in self.lines():
+                if isinstance(one, Damage):
+                    damage.append(one)
+                else:
+                    newest(found, one)
         self._warn("records", damage)
         return found
 
@@ -232,6 +234,18 @@ class RecordWriter:
                 raise
             if end == 0:
                 _keep_name(self._path)
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """For what makes many objects without any: Python would look through all of them, again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def lines_of(path: Path) -> Iterator[Record | Damage]:
