@@ -20,7 +20,7 @@ from a2bench.results.definitions import Definition, current, identity
 from a2bench.results.definitions import columns as columns_of
 from a2bench.results.holdings import Held, held, origins, shared
 from a2bench.results.table import MEASURED, UNDONE, Cell, Line, columns, csv_of, lines_of
-from a2bench.runs.record import Record
+from a2bench.runs.record import Record, newest
 from a2bench.runs.request import score_key
 from a2bench.runs.store import RunStore
 from a2bench.stats import bootstrap_mean, wilson
@@ -221,9 +221,8 @@ def _works(row: Row, group: Sequence[Held], subject: str) -> list[Work]:
     records: dict[str, Record] = {}
     works: dict[tuple[str, int], tuple[str, str, int, str]] = {}
     for one in group:
-        for key, record in one.records.items():
-            if key not in records or record.rank > records[key].rank:
-                records[key] = record
+        for record in one.records.values():
+            newest(records, record)
         for request in one.requests[subject]:
             for case_id, case_key, seed, video in request["works"]:
                 works[case_id, seed] = case_id, case_key, seed, video

@@ -92,9 +92,7 @@ def compact(store: RunStore, *, tick: Tick = lambda: None) -> Health:
     Returns what was found. Raises ``CannotRun`` for a damaged store.
     """
     _alone(store)
-    found = check(store, tick=tick)
-    if found.damage:
-        raise CannotRun(f"{store.root} is damaged: a2bench store repair {store.root} comes first")
+    found = _whole(store, tick)
     for path, sha256 in found.videos.items():
         if path.stem != sha256:
             store.publish(path, sha256)
@@ -117,12 +115,7 @@ def merge(into: RunStore, sources: Sequence[RunStore], *, tick: Tick = lambda: N
     if a store is damaged or two hold other videos of one model, case and seed.
     """
     everyone = [*([into] if into.exists() else []), *sources]
-    health = [check(store, tick=tick) for store in everyone]
-    for store, found in zip(everyone, health, strict=True):
-        if found.damage:
-            raise CannotRun(
-                f"{store.root} is damaged: a2bench store repair {store.root} comes first"
-            )
+    health = [_whole(store, tick) for store in everyone]
     _refuse_others(everyone)
     into.create()
     for store, found in zip(sources, health[-len(sources) :], strict=True):
@@ -140,6 +133,14 @@ def merge(into: RunStore, sources: Sequence[RunStore], *, tick: Tick = lambda: N
         for manifest in store.manifests():
             revision = manifest["revision"] + base
             into.write_manifest(manifest["request"], manifest["provenance"], revision=revision)
+
+
+def _whole(store: RunStore, tick: Tick) -> Health:
+    """What a store holds. Raises ``CannotRun`` for a damaged one."""
+    found = check(store, tick=tick)
+    if found.damage:
+        raise CannotRun(f"{store.root} is damaged: a2bench store repair {store.root} comes first")
+    return found
 
 
 def _refuse_others(stores: Sequence[RunStore]) -> None:

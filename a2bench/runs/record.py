@@ -19,6 +19,7 @@ from a2bench.types import Json, Status
 SCHEMA = 2
 """1, until 0.2: lines have no checksum, videos are named by their keys. It is still read."""
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _CHECK = re.compile(rb'\{"check":"([0-9a-f]{16})",')
 
 
@@ -133,6 +134,9 @@ def from_line(line: bytes) -> Record:
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise ValueError("its notes are no list of texts")
     row["status"] = Status(row["status"])
+    made = row["kind"] == "video" and row["status"] is Status.OK
+    if made and not _SHA256.fullmatch(row["video_sha256"]):
+        raise ValueError(f"its video has the sha256 {row['video_sha256'][:64]!r}")
     for name in _REPEATED:
         row[name] = intern(row[name])
     return Record(**{name: row[name] for name in _NAMES} if len(row) > len(_NAMES) else row)

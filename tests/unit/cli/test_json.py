@@ -20,7 +20,6 @@ from a2bench.results.leaderboard import collect
 from a2bench.runs.store import RunStore
 from tests.helpers import ROOT
 from tests.helpers.runs import command
-from tests.helpers.suites import write_suite
 
 BROKEN = "tests.helpers.fakes:ReadsBroken"
 PUBLISHED = str(ROOT / "leaderboards" / "skyreels-a2-table-1.csv")
@@ -61,16 +60,6 @@ def asked(capsys: Capture, *words: str, code: int = 0) -> dict[str, Any]:
     assert found.pop("a2bench") == __version__
     assert isinstance(found, dict)
     return found
-
-
-@pytest.fixture
-def suite(tmp_path: Path) -> Path:
-    return write_suite(tmp_path / "suite", 3)
-
-
-@pytest.fixture
-def words(suite: Path, tmp_path: Path) -> list[str]:
-    return command(suite, tmp_path / "store", "--in-process")[3:]
 
 
 @pytest.fixture

@@ -24,16 +24,6 @@ NOTHING = ("--model", "tests.helpers.generators:WritesNothing")
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def suite(tmp_path: Path) -> Path:
-    return write_suite(tmp_path / "suite", 3)
-
-
-@pytest.fixture
-def words(suite: Path, tmp_path: Path) -> list[str]:
-    return command(suite, tmp_path / "store", "--in-process")[3:]
-
-
 @pytest.mark.parametrize(
     ("text", "seeds"),
     [

@@ -65,6 +65,17 @@ def put(what: bytes) -> Callable[[Path], Path]:
     return do_it
 
 
+def no_sha256(root: Path) -> Path:
+    """A video of an older store, whose lines have no checksum, that names no file."""
+    path = only(root, "records/*.jsonl")
+    lines = path.read_text().splitlines()
+    row = json.loads(lines[0])
+    del row["check"]
+    lines[0] = json.dumps({**row, "schema": 1, "video_sha256": "../../secret"})
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def empty_manifest(root: Path) -> Path:
     path = only(root, "runs/*.json")
     path.write_text("")
@@ -85,7 +96,7 @@ def other_video(root: Path) -> Path:
 
 DAMAGES = [
     flip_digit, put(b""), put(b"[1]"), put(b"[" * 100_000), put(b'{"value":NaN}'), put(b"\xff"),
-    empty_manifest, foreign_manifest, other_video,
+    no_sha256, empty_manifest, foreign_manifest, other_video,
 ]  # fmt: skip
 
 

@@ -43,7 +43,7 @@ RECORDS = st.builds(
     seed=st.integers(0, 2**64),
     metric=ANY_TEXT,
     profile=ANY_TEXT,
-    video_sha256=ANY_TEXT,
+    video_sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
     detail=st.dictionaries(ANY_TEXT, JSON, max_size=3),
     error=st.one_of(st.none(), ANY_TEXT),
     licence=ANY_TEXT,
