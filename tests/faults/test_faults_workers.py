@@ -31,10 +31,10 @@ from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.generators import (
     Dies,
     DiesAtStart,
+    DiesOnce,
     Exits,
     MyGenerator,
     RaisesUnreadable,
-    Slow,
     TellsEnvironment,
 )
 from tests.helpers.makers import make_suite
@@ -165,26 +165,13 @@ def test_a_wrong_address_of_a_cluster_ends_at_once() -> None:
         pytest.fail("somebody answered")
 
 
-def test_workers_killed_at_random_change_nothing(tmp_path: Path) -> None:
+def test_workers_killed_at_work_change_nothing(tmp_path: Path) -> None:
     """Killed alone, while the run goes on: every work is done, by another."""
-    pids, slow_s = tmp_path / "pids", 0.4
-    generator = Slow(pids=str(pids), seconds=slow_s)
-    request = ask(make_suite(tmp_path / "s", 16), generator=generator)
+    request = ask(make_suite(tmp_path / "s", 16), generator=DiesOnce(marks=str(tmp_path)))
     store, plain = RunStore(tmp_path / "store"), RunStore(tmp_path / "plain")
-    perform_all(request, plain, Processes(workers=2))
-    pids.unlink()
-    killed: set[str] = set()
-
-    def watch(_: object) -> None:
-        pid, case = pids.read_text().split()[-2:]
-        begun = time.time() - pids.stat().st_mtime
-        if begun < slow_s / 4 and case not in killed:  # it is at it; twice would be its fault
-            killed.add(case)
-            os.kill(int(pid), signal.SIGKILL)
-
-    jobs = plan(request, {}, Policy.ONLY_MISSING).jobs
-    perform(request, jobs, store, Processes(workers=2), watch=watch)
-    assert killed
+    perform_all(request, store, Processes(workers=2))
+    assert len(list(tmp_path.glob("case-*"))) == 8
+    perform_all(request, plain, Processes(workers=2))  # none dies a second time
     assert to_csv(collect([store])) == to_csv(collect([plain]))
     assert list((store.root / "tmp").iterdir()) == []
 
