@@ -194,12 +194,22 @@ def expected(metrics: Sequence[Metric], profile: str) -> list[Expectation]:
 
 
 def selfcheck(
-    asked: Sequence[Request], store: RunStore, executor: Executor, *, watch: Watch
+    asked: Sequence[Request],
+    store: RunStore,
+    executor: Executor,
+    *,
+    watch: Watch,
+    expect: Callable[[int], None],
 ) -> list[Finding]:
-    """Runs the controls, those parts that the store does not hold, and weighs what they scored."""
-    for request in asked:
-        work = plan(request, store.records() if store.exists() else {}, Policy.ONLY_MISSING)
-        perform(request, work.jobs, store, executor, watch=watch)
+    """Runs the controls, those parts that the store does not hold, and weighs what they scored.
+
+    ``expect`` is told first how many jobs there are.
+    """
+    held = store.records() if store.exists() else {}
+    works = [(request, plan(request, held, Policy.ONLY_MISSING).jobs) for request in asked]
+    expect(sum(len(jobs) for _, jobs in works))
+    for request, jobs in works:
+        perform(request, jobs, store, executor, watch=watch)
     cases: dict[bool, set[str]] = {False: set(), True: set()}
     for request in asked:
         cases[request.suite.name == PAIRS] |= {case.key for case in request.cases}

@@ -189,8 +189,7 @@ def selfcheck(
     asked = requests(cases, measures.metrics, profile)
     where = executor(None if in_process else workers or most_workers(measures, device))
     with Watcher(console) as watch:
-        watch.expect(sum(len(r.cases) for r in asked))
-        found = check(asked, RunStore(store), where, watch=watch.done)
+        found = check(asked, RunStore(store), where, watch=watch.done, expect=watch.expect)
         found += identity_auc(cases.references, measures.metrics)
         found += photographs(cases, measures.metrics)
     console.print(findings(found))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import a2bench.registry
+import a2bench.selfcheck
 from a2bench.cli import main
 from a2bench.features import Extractor, FeatureBank
 from a2bench.metric import MetricInfo, Profile
@@ -88,6 +89,11 @@ def test_selfcheck_finds_a_broken_metric(
     measures = Profile(metrics=(*metrics, AlwaysMoves()))
     monkeypatch.setattr(a2bench.registry, "build_profile", lambda *_: measures)
     assert main(["selfcheck", "--limit", "2", "--store", str(checked)]) == 2
-    rows = [line for line in capsys.readouterr().out.splitlines() if "FAILS" in line]
+    told = capsys.readouterr().out
+    rows = [line for line in told.splitlines() if "FAILS" in line]
     assert len(rows) == 5
     assert all("dynamic_degree" in row for row in rows)
+    some = [e for e in a2bench.selfcheck.EXPECTATIONS if e.metric == "dynamic_degree"]
+    asked = {control for e in some for control in e.controls}
+    jobs = 2 * len(asked)  # the rest is in the store
+    assert f"{jobs}/{jobs} cases" in told

@@ -6,13 +6,19 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy import stats as reference
+from statsmodels.stats.power import TTestPower
 
 from a2bench.stats import (
     Interval,
     bootstrap_mean,
+    cases_to_tell,
+    effect_size,
+    effect_to_tell,
     holm,
     kendall,
     paired_permutation,
+    paired_power,
+    paired_proportions,
     roc_auc,
     spearman,
     student_t,
@@ -45,7 +51,7 @@ def test_cases_are_drawn_in_parts_and_the_interval_is_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = bootstrap_mean(cases(40), resamples=1000)
-    monkeypatch.setattr("a2bench.stats.MOST_DRAWN", 333)
+    monkeypatch.setattr("a2bench.stats.intervals.MOST_DRAWN", 333)
     assert bootstrap_mean(cases(40), resamples=1000) == whole
 
 
@@ -190,6 +196,57 @@ def test_the_order_of_pairs_and_the_side_do_not_change_p() -> None:
         assert 0 < expected < 1
         assert paired_permutation([a[i] for i in order], [b[i] for i in order]) == expected
         assert paired_permutation(b, a) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ((14, 5, 0, 22), (0.011, 0.226)),  # Altman et al., Statistics with Confidence (2000), 6
+        ((20, 12, 2, 16), (0.0562, 0.3292)),  # Newcombe (1998), table II
+        ((50, 0, 0, 0), (-0.0713, 0.0713)),  # no difference, yet not sure: Wilson's of 50 of 50
+    ],
+)
+def test_paired_proportions_have_newcombe_s_interval(
+    table: tuple[int, int, int, int], expected: tuple[float, float]
+) -> None:
+    pairs = [
+        pair for n, pair in zip(table, product((1, 0), repeat=2), strict=True) for _ in range(n)
+    ]
+    a, b = ([float(pair[side]) for pair in pairs] for side in (0, 1))
+    found, turned = paired_proportions(a, b), paired_proportions(b, a)
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.0005)
+    assert found.mean == pytest.approx((table[1] - table[2]) / len(pairs))
+    assert (turned.low, turned.high) == pytest.approx((-expected[1], -expected[0]), abs=0.0005)
+
+
+@pytest.mark.parametrize("n", [2, 5, 30, 500])
+@pytest.mark.parametrize("effect", [-0.5, 0.0, 0.02, 0.3, 1.2])
+def test_power_is_statsmodels(n: int, effect: float) -> None:
+    theirs = TTestPower().power(abs(effect), n, 0.05)
+    if math.isnan(theirs):  # theirs is of scipy's noncentral t, which is no number here
+        assert abs(effect) * math.sqrt(n) > 8
+        theirs = 1.0
+    assert paired_power(effect, n) == pytest.approx(theirs, abs=1e-11)
+
+
+@pytest.mark.parametrize("effect", [0.01, 0.1, 0.5, -0.8])
+def test_the_fewest_cases_that_tell_are_statsmodels(effect: float) -> None:
+    theirs = TTestPower().solve_power(effect_size=abs(effect), power=0.8, alpha=0.05)
+    n = cases_to_tell(effect)
+    assert n is not None
+    assert n == math.ceil(theirs)
+    assert effect_to_tell(n) <= abs(effect) < effect_to_tell(n - 1)
+
+
+def test_power_at_the_ends() -> None:
+    assert cases_to_tell(0.0) is None
+    assert cases_to_tell(0.002) is None  # two million
+    assert cases_to_tell(1e6) == 2
+    assert effect_size([1.0, 2.0], [0.0, 1.0]) is None
+    assert effect_size([1.0], [0.0]) is None
+    a, b = sample(20), sample(20, 1)
+    t = float(reference.ttest_rel(a, b).statistic)
+    assert effect_size(a, b) == pytest.approx(t / math.sqrt(20))
 
 
 def test_holm_by_hand() -> None:

@@ -1,8 +1,4 @@
-"""Intervals, paired tests and rank correlations.
-
-Input is a case's value or values; the unit that is drawn anew is the case. Every result is the
-same, to the last bit, in whatever order the cases (of paired samples: the pairs) are given.
-"""
+"""Means of cases with confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,14 +8,12 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
+
+from a2bench.stats.samples import Floats, finite, paired
 
 FEWEST_FOR_BOOTSTRAP, MOST_FOR_BOOTSTRAP = 30, 10_000
-MOST_EXACT = 16
 MOST_DRAWN = 2**20
 """Cases that are drawn at a time: 16 bytes each."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +103,38 @@ def wilson(values_by_case: Sequence[Sequence[float]], *, confidence: float = 0.9
     return Interval(low=max(0.0, min(low, p)), mean=p, high=min(1.0, max(high, p)))
 
 
+def paired_proportions(
+    a: Sequence[float], b: Sequence[float], *, confidence: float = 0.95
+) -> Interval:
+    """The difference of two proportions of the same cases, ``mean(a) - mean(b)``, in an interval.
+
+    Newcombe's hybrid score interval: the bounds of ``wilson`` of each side, whose distances from
+    the proportions add up by their squares, less what the sides have in common (``phi``, with
+    Newcombe's correction for continuity). It has a width where all differences are equal.
+
+    Raises ``ValueError`` as ``wilson`` and ``paired_permutation`` do. Source: Newcombe, Statistics
+    in Medicine 17 (1998), 2635, method 10.
+    """
+    x, y = paired(a, b)
+    one, other = (wilson([[value] for value in side], confidence=confidence) for side in (a, b))
+    n, both = len(x), float(np.sum(x * y))
+    mine, theirs = float(np.sum(x)), float(np.sum(y))
+    common = both * (n - mine - theirs + both) - (mine - both) * (theirs - both)
+    common = common if common < 0 else max(0.0, common - n / 2)
+    spread = math.sqrt(mine * (n - mine) * theirs * (n - theirs))
+    phi = common / spread if spread else 0.0
+
+    def joint(this: float, that: float) -> float:
+        return math.sqrt(max(0.0, this**2 - 2 * phi * this * that + that**2))
+
+    (below, above), (under, over) = (
+        (side.mean - (side.low or 0.0), (1.0 if side.high is None else side.high) - side.mean)
+        for side in (one, other)
+    )
+    mean = one.mean - other.mean
+    return Interval(low=mean - joint(below, over), mean=mean, high=mean + joint(above, under))
+
+
 def student_t(confidence: float, freedom: int) -> float:
     """The t with ``P(|T| < t) = confidence`` for ``freedom`` degrees of freedom (at least 1).
 
@@ -136,101 +162,10 @@ def _within(theta: float, freedom: int) -> float:
     return 2 / math.pi * (theta + total) if odd else total
 
 
-def paired_permutation(
-    a: Sequence[float], b: Sequence[float], *, resamples: int = 10_000, seed: int = 0
-) -> float:
-    """The two-sided p-value of ``mean(a - b) = 0`` when each pair's sign may be flipped.
-
-    The share of sign assignments whose mean difference is at least as far from 0 as the observed
-    one: of all ``2 ** n`` up to 16 pairs, else of ``resamples`` random ones, the observed one
-    counted with them (Phipson and Smyth 2010). Differences equal to 1e-12 of their sum are ties.
-
-    Raises ``ValueError`` for no pair, unequal lengths, or a value that is not finite.
-    """
-    x, y = _pairs(a, b)
-    differences = np.sort(np.abs(x - y))
-    observed = abs(math.fsum(x - y)) - 1e-12 * math.fsum(differences)
-    n = len(differences)
-    if n <= MOST_EXACT:
-        bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
-        return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
-    signs = 2 * np.random.default_rng(seed).integers(2, size=(resamples, n)) - 1
-    extreme = int(np.sum(np.abs(signs @ differences) >= observed))
-    return (extreme + 1) / (resamples + 1)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, in their order, adjusted for being several: Holm's step-down method (1979).
-
-    The i-th smallest of m is multiplied by ``m - i`` (i from 0), no less than the one before it and
-    at most 1. Controls the chance of any false finding, whatever the dependence.
-    """
-    adjusted, least = [0.0] * len(p_values), 0.0
-    for i, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        least = min(1.0, max(least, (len(p_values) - i) * p_values[index]))
-        adjusted[index] = least
-    return adjusted
-
-
-def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Spearman's rho: Pearson's correlation of the ranks, ties at their mean rank.
-
-    In [-1, 1]; None when a side is constant. Raises ``ValueError`` as ``paired_permutation`` does.
-    Only the ranks are scipy's: ``spearmanr`` warns of a constant side, and of equal samples it
-    often says 0.9999999999999999.
-    """
-    from scipy.stats import rankdata
-
-    # a rank less the mean rank is a multiple of a half, so the sums are exact in any order
-    x, y = (rankdata(side) - (len(side) + 1) / 2 for side in _pairs(a, b))
-    return _cosine(x, y)
-
-
-def kendall(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Kendall's tau-b: concordant less discordant pairs, over the pairs that are not tied.
-
-    ``(C - D) / sqrt((P - Ta) * (P - Tb))`` with P pairs of cases, Ta and Tb of them tied in a and
-    b. In [-1, 1]; None when a side is constant. Raises ``ValueError`` as ``paired_permutation``.
-    Not ``scipy.stats.kendalltau``: it differs in the last bit, and the version of fitted weights is
-    a digest of such figures; of equal samples it often says 0.9999999999999999.
-    """
-    x, y = (np.sign(np.subtract.outer(side, side)) for side in _pairs(a, b))
-    return _cosine(x, y)
-
-
-def roc_auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
-    """The area under the ROC curve: the chance that a positive beats a negative, ties half.
-
-    In [0, 1]. Raises ``ValueError`` when a side is empty or a value is not finite.
-    """
-    if not positives or not negatives:
-        raise ValueError("an area under the ROC curve needs positives and negatives")
-    order = np.sign(np.subtract.outer(_finite(positives), _finite(negatives)))
-    return float((order.mean() + 1) / 2)
-
-
-def _cosine(x: Floats, y: Floats) -> float | None:
-    squares = float(np.sum(x * x) * np.sum(y * y))
-    return float(np.sum(x * y)) / math.sqrt(squares) if squares else None
-
-
 def _case_means(values_by_case: Sequence[Sequence[float]], confidence: float) -> Floats:
     """Each case's mean, sorted, so that the order of the cases is nothing."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not at {confidence}")
     if not values_by_case or not all(values_by_case):
         raise ValueError("a mean needs at least one case, and one value for each case")
-    return _finite(sorted(math.fsum(values) / len(values) for values in values_by_case))
-
-
-def _pairs(a: Sequence[float], b: Sequence[float]) -> tuple[Floats, Floats]:
-    if len(a) != len(b) or not a:
-        raise ValueError(f"pairs need two samples of one length, not {len(a)} and {len(b)} values")
-    return _finite(a), _finite(b)
-
-
-def _finite(values: Sequence[float]) -> Floats:
-    array = np.asarray(values, np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError("a value is not finite; failed measurements are left out, not averaged")
-    return array
+    return finite(sorted(math.fsum(values) / len(values) for values in values_by_case))
