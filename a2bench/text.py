@@ -1,4 +1,4 @@
-"""Foreign text (names, prompts, errors) made safe for a terminal, a CSV cell or Markdown."""
+"""Foreign text (names, prompts, errors) made safe: terminal, CSV cell, Markdown, LaTeX."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from pathlib import Path
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "–": "--",
+    **{letter: rf"\{letter}" for letter in "{}$&#_%"},
+    **{letter: f"{{{letter}}}" for letter in '[]*-"'},
+}
+"""In braces what LaTeX would take for an option, a star, a dash or a closing quote."""
 _MARKDOWN = re.compile(
     r"(?P<interval>\[[-+\d., –]+\](?![(\[:]))"  # [0.53, 0.61] links to nothing and stays readable
     r"|(?P<html>[&<>])"
@@ -44,6 +58,11 @@ def markdown_cell(text: str) -> str:
     It makes no link (nor does a bare address), image, emphasis, list, formula or HTML.
     """
     return _MARKDOWN.sub(_escaped, plain(text))
+
+
+def latex_text(text: str) -> str:
+    """A text that LaTeX prints as these very characters, also as the first of a row."""
+    return "".join(_LATEX.get(letter, letter) for letter in plain(text))
 
 
 def _escaped(found: re.Match[str]) -> str:

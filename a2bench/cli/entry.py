@@ -20,6 +20,7 @@ import typer
 
 from a2bench import __version__
 from a2bench.cli.checkpoints import app as checkpoints_app
+from a2bench.cli.compare import compare
 from a2bench.cli.judge import app as judge_app
 from a2bench.cli.reports import doctor, fid, inspect, leaderboard, list_, scores, sheet, status
 from a2bench.cli.run import run, selfcheck
@@ -54,7 +55,9 @@ def _root(
     """A2-Bench, the elements-to-video benchmark: generate, measure, rank."""
 
 
-for command in (run, selfcheck, status, leaderboard, scores, sheet, inspect, fid, doctor):
+for command in (
+    run, selfcheck, status, leaderboard, compare, scores, sheet, inspect, fid, doctor,
+):  # fmt: skip
     app.command()(command)
 app.command(name="list")(list_)
 

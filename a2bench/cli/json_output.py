@@ -26,6 +26,7 @@ from a2bench.types import Json, Suite
 if TYPE_CHECKING:
     from a2bench.cli.console import Watcher
     from a2bench.doctor import Check
+    from a2bench.results.comparison import Compared
     from a2bench.results.leaderboard import Row
     from a2bench.results.ranks import Scored
     from a2bench.results.recipe import Recipe
@@ -146,6 +147,42 @@ def _recipe(recipe: Recipe) -> Form:
         "note": recipe.note,
         "divisor": recipe.divisor,
         "weights": recipe.weights,
+    }
+
+
+def of_comparison(found: Compared, out: Path | None) -> Form:
+    """Pairs of rows, metric by metric, with every case; and the ranks of more than two."""
+    pairs = [
+        {
+            "metric": one.metric,
+            "a": one.a,
+            "b": one.b,
+            "higher_is_better": one.higher_is_better,
+            "n": one.n,
+            "mean_a": one.mean_a,
+            "mean_b": one.mean_b,
+            "difference": _interval(one.difference),
+            "p": one.p,
+            "p_holm": one.p_holm,
+            "effect": one.effect,
+            "wins": one.wins,
+            "ties": one.ties,
+            "losses": one.losses,
+            "cases_needed": one.needed,
+            "detectable": one.detectable,
+            "better": one.better,
+            "cases": [asdict(case) for case in one.cases],
+            "only_a": one.only_a,
+            "only_b": one.only_b,
+        }
+        for one in found.pairs
+    ]
+    return {
+        "out": out and str(out),
+        "rows": found.names,
+        "pairs": pairs,
+        "ranks": [asdict(place) for place in found.places],
+        "notes": found.notes,
     }
 
 

@@ -137,16 +137,16 @@ def scores(
 ) -> None:
     """Every score by itself: a line a model, case, seed and metric."""
     from a2bench.results.leaderboard import collect
-    from a2bench.results.scores import FORMATS, write
     from a2bench.results.scores import scores as table
     from a2bench.results.videos import opened
+    from a2bench.results.writing import FRAMES, write_frame
 
-    if out.suffix not in FORMATS:
-        raise UsageError(f"{out}: use a name that ends in {', '.join(FORMATS)}")
+    if out.suffix not in FRAMES:
+        raise UsageError(f"{out}: use a name that ends in {', '.join(FRAMES)}")
     found = table(collect(opened(stores)))
     if found.empty:
         raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
-    write(found, out)
+    write_frame(found, out)
     typer.echo(f"{counted(len(found), 'score')} in {out}")
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from a2bench.errors import CannotRun
 from a2bench.keys import canonical_json
 from a2bench.results.leaderboard import Row
-from a2bench.text import csv_cell
 from a2bench.types import Json
 
 if TYPE_CHECKING:
@@ -40,7 +37,6 @@ COLUMNS = {
     "measured": "str",
 }
 """The columns and their types, in order. ``docs/tables.md`` says what each holds."""
-FORMATS = (".csv", ".jsonl", ".parquet")
 
 
 def scores(rows: Sequence[Row]) -> pd.DataFrame:
@@ -53,26 +49,6 @@ def scores(rows: Sequence[Row]) -> pd.DataFrame:
 
     lines = [line for row in rows for line in _lines(row)]
     return pd.DataFrame(lines, columns=list(COLUMNS)).astype(COLUMNS)
-
-
-def write(table: pd.DataFrame, out: Path) -> None:
-    """Writes the lines to a file whose ending says how: ``FORMATS``.
-
-    Text in CSV is what no spreadsheet takes for a formula. Raises ``CannotRun`` without pyarrow,
-    which writes Parquet.
-    """
-    if out.suffix == ".parquet":
-        try:
-            table.to_parquet(out, index=False)
-        except ImportError as error:
-            raise CannotRun("Parquet needs pyarrow: pip install pyarrow") from error
-    elif out.suffix == ".jsonl":
-        lines = table.astype(object).where(table.notna(), None).to_dict("records")
-        out.write_text("".join(f"{canonical_json(line)}\n" for line in lines), encoding="utf-8")
-    else:
-        texts = [name for name, kind in COLUMNS.items() if kind == "str"]
-        safe = table.assign(**{name: table[name].map(csv_cell) for name in texts})
-        safe.to_csv(out, index=False, lineterminator="\n")
 
 
 def _lines(row: Row) -> Iterator[dict[str, Json]]:

@@ -19,6 +19,7 @@ from a2bench.stats.paired import (
     holm,
     paired_permutation,
     paired_power,
+    spread_of_differences,
 )
 from a2bench.stats.samples import Floats
 
@@ -36,6 +37,7 @@ __all__ = [
     "paired_proportions",
     "roc_auc",
     "spearman",
+    "spread_of_differences",
     "student_t",
     "wilson",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
-from a2bench.stats.samples import paired
+from a2bench.stats.samples import Floats, paired
 
 MOST_EXACT = 16
 LEVEL, POWER = 0.05, 0.8
@@ -57,13 +58,21 @@ def effect_size(a: Sequence[float], b: Sequence[float]) -> float | None:
     is another. Raises ``ValueError`` as ``paired_permutation``. Source: Cohen, Statistical Power
     Analysis for the Behavioral Sciences (1988), 2.3.5 (d_z).
     """
+    spread = spread_of_differences(a, b)
+    return math.fsum(np.subtract(a, b)) / len(a) / spread if spread else None
+
+
+def spread_of_differences(a: Sequence[float], b: Sequence[float]) -> float:
+    """The standard deviation of ``a - b``, with ``n - 1``; 0 for one pair, or if all are equal.
+
+    Differences equal to 1e-12 of the largest are equal. Raises as ``paired_permutation``.
+    """
     x, y = paired(a, b)
     differences = np.sort(x - y)
-    if len(differences) < 2 or differences[-1] - differences[0] <= 1e-12 * np.max(np.abs(x - y)):
-        return None
+    if differences[-1] - differences[0] <= 1e-12 * np.max(np.abs(differences)):
+        return 0.0
     mean = math.fsum(differences) / len(differences)
-    spread = math.sqrt(math.fsum((differences - mean) ** 2) / (len(differences) - 1))
-    return mean / spread
+    return math.sqrt(math.fsum((differences - mean) ** 2) / (len(differences) - 1))
 
 
 def paired_power(effect: float, n: int, *, level: float = LEVEL) -> float:
@@ -73,12 +82,12 @@ def paired_power(effect: float, n: int, *, level: float = LEVEL) -> float:
     the noncentrality ``effect * sqrt(n)``, integrated over the deviations that a sample may
     have; scipy's ``nct`` is no number where power is near 1. In (0, 1]. Source: Cohen (1988), 2.
     """
-    from scipy.special import ndtr
-    from scipy.stats import t
+    from scipy.special import ndtr, stdtrit
 
-    freedom, border, shift = n - 1, float(t.isf(level / 2, n - 1)), abs(effect) * math.sqrt(n)
+    freedom, shift = n - 1, abs(effect) * math.sqrt(n)
+    border = float(stdtrit(freedom, 1 - level / 2))
     reach = 9 / math.sqrt(2 * freedom)  # beyond it lies less than 1e-12 of the deviations
-    nodes, weights = np.polynomial.legendre.leggauss(128)
+    nodes, weights = _nodes()
     low, high = max(0.0, 1 - reach), 1 + reach
     deviations = low + (high - low) * (nodes + 1) / 2  # s / sigma, whose square is chi-squared
     logs = (
@@ -87,6 +96,12 @@ def paired_power(effect: float, n: int, *, level: float = LEVEL) -> float:
     )  # fmt: skip
     found = ndtr(shift - border * deviations) + ndtr(-shift - border * deviations)
     return float((high - low) / 2 * np.sum(weights * np.exp(logs) * found))
+
+
+@cache
+def _nodes() -> tuple[Floats, Floats]:
+    """Gauss and Legendre's, for an integral from -1 to 1."""
+    return np.polynomial.legendre.leggauss(128)
 
 
 def cases_to_tell(effect: float, *, power: float = POWER, level: float = LEVEL) -> int | None:

@@ -1,0 +1,306 @@
+"""Rows compared in pairs: each metric's difference over the cases that both have, and how sure.
+
+The unit is the case, of which a row's value is the mean over its seeds. What a pair says does not
+depend on the other rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, combinations
+
+from a2bench.errors import UsageError
+from a2bench.metric import ROUNDING, read_bounds
+from a2bench.results.definitions import base
+from a2bench.results.leaderboard import Row, table, with_values
+from a2bench.results.places import RESAMPLES, Place, places
+from a2bench.results.ranks import scored
+from a2bench.results.recipe import Recipe
+from a2bench.results.selection import labels
+from a2bench.results.table import SCORE, lines_of
+from a2bench.stats import (
+    Interval,
+    bootstrap_mean,
+    cases_to_tell,
+    effect_size,
+    effect_to_tell,
+    holm,
+    paired_permutation,
+    paired_proportions,
+    spread_of_differences,
+)
+
+LEVEL = 0.05
+DIAGNOSTICS = "diagnostics"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseDifference:
+    """What two rows scored in one case."""
+
+    case_id: str
+    a: float
+    b: float
+
+    @property
+    def difference(self) -> float:
+        return self.a - self.b
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One metric of two rows, ``a`` less ``b``, over the cases in which both have a value.
+
+    ``difference`` is the mean with its 95 % interval: of paired proportions Newcombe's, else that
+    of ``bootstrap_mean``; ``p`` that of the paired permutation test, ``p_holm`` the same adjusted
+    for the metrics of the pair. ``effect`` is Cohen's d of the pairs. ``needed`` is how many cases
+    would show a difference of this size with a power of 80 % at 5 %, ``detectable`` the difference
+    that these cases would show. ``cases`` go from the largest gain of ``a`` to its largest loss.
+    ``only_a`` and ``only_b`` are the cases in which one alone has a value: they are left out.
+    Without a common case there are no figures.
+    """
+
+    metric: str
+    a: str
+    b: str
+    higher_is_better: bool
+    cases: tuple[CaseDifference, ...]
+    only_a: tuple[str, ...] = ()
+    only_b: tuple[str, ...] = ()
+    difference: Interval | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    effect: float | None = None
+    needed: int | None = None
+    detectable: float | None = None
+
+    @property
+    def n(self) -> int:
+        return len(self.cases)
+
+    @property
+    def mean_a(self) -> float | None:
+        return math.fsum(one.a for one in self.cases) / self.n if self.cases else None
+
+    @property
+    def mean_b(self) -> float | None:
+        return math.fsum(one.b for one in self.cases) / self.n if self.cases else None
+
+    @property
+    def wins(self) -> int:
+        """In how many cases ``a`` is better."""
+        return sum(self._gain(one) > ROUNDING for one in self.cases)
+
+    @property
+    def losses(self) -> int:
+        """In how many cases ``b`` is better."""
+        return sum(self._gain(one) < -ROUNDING for one in self.cases)
+
+    @property
+    def ties(self) -> int:
+        """In how many cases neither is."""
+        return self.n - self.wins - self.losses
+
+    @property
+    def better(self) -> str:
+        """The row that is better: the interval lies to one side of 0 and ``p_holm`` is below 5 %.
+
+        Empty where the two cannot be told apart.
+        """
+        found = self.difference
+        if found is None or found.low is None or found.high is None or self.p_holm is None:
+            return ""
+        if found.low <= 0 <= found.high or self.p_holm >= LEVEL:
+            return ""
+        return self.a if (found.mean > 0) is self.higher_is_better else self.b
+
+    @property
+    def verdict(self) -> str:
+        """In words: who is better, or that it cannot be told."""
+        if not self.cases:
+            return "no case in common"
+        return f"{self.better} is better" if self.better else "not distinguishable"
+
+    def _gain(self, one: CaseDifference) -> float:
+        return one.difference if self.higher_is_better else -one.difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """All pairs of some rows, and ``places`` from three on; ``notes`` say what is not compared."""
+
+    names: tuple[str, ...]
+    pairs: tuple[Comparison, ...]
+    places: tuple[Place, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """What is compared of a row: by metric the value of each case, and what the metric is."""
+
+    name: str
+    cases: Mapping[str, str]
+    values: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def compare(
+    rows: Sequence[Row], *, metrics: Sequence[str] = (), recipe: Recipe | None = None
+) -> Compared:
+    """Every pair of the rows, metric by metric, in the order of the rows.
+
+    ``metrics`` are columns or names; all but diagnostics if empty. ``recipe`` adds its score.
+    Raises ``UsageError`` for fewer than two rows, rows of several profiles and unknown metrics.
+    """
+    if len(rows) < 2:
+        raise UsageError(
+            "one row cannot be compared: name two, as STORE:MODEL or as stores that hold several"
+        )
+    if len(profiles := sorted({row.profile for row in rows})) > 1:
+        raise UsageError(
+            f"rows of the profiles {' and '.join(profiles)} cannot be compared: --profile names one"
+        )
+    names = labels(rows)
+    sides = [
+        _Side(
+            name=name,
+            cases={work.case_key: work.case_id for work in row.works},
+            values={metric: _means(row, metric) for metric in row.metrics},
+            metrics=row.metrics,
+        )
+        for name, row in zip(names, rows, strict=True)
+    ]
+    columns, notes = _columns(sides, metrics)
+    if recipe is not None:
+        sides, told = _with_scores(sides, rows, recipe)
+        notes += told
+        columns = [SCORE, *columns]
+    pairs = [one for a, b in combinations(sides, 2) for one in _pair(a, b, columns)]
+    ranked = (
+        places(
+            metric,
+            {side.name: side.values[metric] for side in sides if side.values.get(metric)},
+            higher_is_better=_higher(metric, sides),
+        )
+        for metric in columns
+    )
+    return Compared(
+        names=tuple(names),
+        pairs=tuple(pairs),
+        places=tuple(chain.from_iterable(ranked)),
+        notes=tuple(notes),
+    )
+
+
+def _higher(metric: str, sides: Sequence[_Side]) -> bool:
+    return any(s.metrics.get(metric, {}).get("higher_is_better") for s in sides)
+
+
+def _means(row: Row, metric: str) -> dict[str, float]:
+    return {case: math.fsum(v) / len(v) for case, v in row.by_case(metric).items()}
+
+
+def _columns(sides: Sequence[_Side], asked: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The metrics to compare, and a note on those that only one row has."""
+    every = list(dict.fromkeys(metric for side in sides for metric in side.metrics))
+    if unknown := [name for name in asked if name not in {*every, *map(base, every)}]:
+        raise UsageError(f"not measured: {', '.join(unknown)}; there are {', '.join(every)}")
+    if asked:
+        columns = [metric for metric in every if metric in asked or base(metric) in asked]
+    else:
+        columns = [
+            metric
+            for metric in every
+            if any(
+                s.metrics.get(metric, {}).get("dimension", DIAGNOSTICS) != DIAGNOSTICS
+                for s in sides
+            )
+        ]
+    several = [m for m in columns if sum(m in side.metrics for side in sides) > 1]
+    alone = [metric for metric in columns if metric not in several]
+    notes = (
+        [f"measured alike in no two rows, and not compared: {', '.join(alone)}"] if alone else []
+    )
+    return several, notes
+
+
+def _with_scores(
+    sides: Sequence[_Side], rows: Sequence[Row], recipe: Recipe
+) -> tuple[list[_Side], list[str]]:
+    """The sides, with what each case says of the comprehensive score, and what lacks one."""
+    found = scored(with_values(lines_of(table(rows)), rows), recipe)
+    notes = [
+        f"{side.name} has no {SCORE} score of recipe {recipe.name}: it lacks {one.lacks}"
+        for side, one in zip(sides, found, strict=True)
+        if one.lacks
+    ]
+    with_score = [
+        replace(
+            side,
+            values={**side.values, SCORE: one.by_case},
+            metrics={**side.metrics, SCORE: {"higher_is_better": True, "low": None, "high": None}},
+        )
+        for side, one in zip(sides, found, strict=True)
+    ]
+    return with_score, notes
+
+
+def _pair(a: _Side, b: _Side, columns: Sequence[str]) -> Iterator[Comparison]:
+    """The metrics that both sides have; a score of other cases is another score."""
+    found = []
+    for metric in columns:
+        if metric not in a.metrics or metric not in b.metrics:
+            continue
+        mine, theirs = a.values[metric], b.values[metric]
+        if metric == SCORE and mine.keys() != theirs.keys():
+            mine, theirs = {}, {}
+        found.append(_comparison(metric, a, b, mine, theirs))
+    tested = [one for one in found if one.p is not None]
+    adjusted = iter(holm([one.p for one in tested if one.p is not None]))
+    for one in found:
+        yield one if one.p is None else replace(one, p_holm=next(adjusted))
+
+
+def _comparison(
+    metric: str, a: _Side, b: _Side, mine: Mapping[str, float], theirs: Mapping[str, float]
+) -> Comparison:
+    cases = {**a.cases, **b.cases}
+    both = sorted(mine.keys() & theirs.keys())
+    told = [CaseDifference(case_id=cases[key], a=mine[key], b=theirs[key]) for key in both]
+    one = Comparison(
+        metric=metric,
+        a=a.name,
+        b=b.name,
+        higher_is_better=_higher(metric, (a,)),
+        cases=tuple(sorted(told, key=lambda c: (-c.difference, c.case_id))),
+        only_a=tuple(sorted(cases[key] for key in mine.keys() - theirs.keys())),
+        only_b=tuple(sorted(cases[key] for key in theirs.keys() - mine.keys())),
+    )
+    if not both:
+        return one
+    x, y = [mine[key] for key in both], [theirs[key] for key in both]
+    effect = effect_size(x, y)
+    return replace(
+        one,
+        difference=_difference(x, y, read_bounds(a.metrics[metric])),
+        p=paired_permutation(x, y, resamples=RESAMPLES),
+        effect=effect,
+        needed=None if effect is None else cases_to_tell(effect),
+        detectable=spread_of_differences(x, y) * effect_to_tell(len(x))
+        if effect is not None
+        else None,
+    )
+
+
+def _difference(x: Sequence[float], y: Sequence[float], bounds: tuple[float, float]) -> Interval:
+    """The mean difference; as sure as the values' kind allows, and no further than they can be."""
+    if bounds == (0, 1) and all(value in (0, 1) for value in (*x, *y)):
+        return paired_proportions(x, y)
+    found = bootstrap_mean([[mine - other] for mine, other in zip(x, y, strict=True)])
+    if found.low is None or found.high is None:
+        return found
+    span = bounds[1] - bounds[0]
+    return replace(found, low=max(found.low, -span), high=min(found.high, span))
