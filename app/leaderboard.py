@@ -27,7 +27,7 @@ from a2bench.results.leaderboard import collect, with_values
 from a2bench.results.ranks import scored
 from a2bench.results.recipe import load_recipe, recipes
 from a2bench.results.score_table import remarks
-from a2bench.results.table import Line, lines_of, read_tables
+from a2bench.results.table import Line, joined, lines_of, read_table
 from a2bench.results.videos import StoredVideo, case_of, gallery, opened
 from a2bench.runs.store import probed
 from a2bench.text import markdown_cell
@@ -66,8 +66,8 @@ def _told(error: A2BenchError) -> str:
 
 @st.cache_data
 def _lines() -> list[Line]:
-    lines = [line for table in read_tables(frame.what().tables) for line in lines_of(table)]
-    return with_values(lines, collect(opened(frame.what().runs)))
+    tables = {str(path): read_table(path) for path in frame.what().tables}
+    return with_values(lines_of(joined(tables)), collect(opened(frame.what().runs)))
 
 
 @st.cache_data

@@ -9,7 +9,7 @@ import ctypes
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from functools import cache
@@ -26,6 +26,7 @@ from a2bench.types import Json, Suite
 if TYPE_CHECKING:
     from a2bench.cli.console import Watcher
     from a2bench.doctor import Check
+    from a2bench.results.board import Board
     from a2bench.results.comparison import Compared
     from a2bench.results.leaderboard import Row
     from a2bench.results.ranks import Scored
@@ -58,7 +59,12 @@ def standard_output_apart(asked: bool) -> Iterator[None]:
 
 
 def answer(schema: str, form: Mapping[str, Json]) -> None:
-    """Prints the object, on one line. Its texts hold no secret and no control character."""
+    """Prints the object, on one line."""
+    typer.echo(strict(schema, form))
+
+
+def strict(schema: str, form: Mapping[str, Json]) -> str:
+    """The object on one line. Its texts hold no secret and no control character."""
 
     @cache
     def safe(text: str) -> str:
@@ -74,7 +80,7 @@ def answer(schema: str, form: Mapping[str, Json]) -> None:
         return value
 
     whole = {"schema": f"a2bench/{schema}", "a2bench": __version__, **form}
-    typer.echo(json.dumps(cleaned(whole), allow_nan=False))
+    return json.dumps(cleaned(whole), allow_nan=False)
 
 
 def of_row(row: Row) -> Form:
@@ -131,12 +137,11 @@ def of_scored(one: Scored) -> Form:
     return {**of_line(one.line), "comprehensive": score}
 
 
-def of_leaderboard(
-    out: Path | None, rows: Iterable[Form], notes: Sequence[str], recipe: Recipe | None = None
-) -> Form:
+def of_board(found: Board, out: Path | None) -> Form:
     """The rows of stores and tables, and the file that they were also written to."""
-    how = None if recipe is None else _recipe(recipe)
-    return {"out": out and str(out), "recipe": how, "rows": list(rows), "notes": notes}
+    rows = map(of_scored, found.scored) if found.recipe else map(of_row, found.rows)
+    how = None if found.recipe is None else _recipe(found.recipe)
+    return {"out": out and str(out), "recipe": how, "rows": list(rows), "notes": found.notes}
 
 
 def _recipe(recipe: Recipe) -> Form:

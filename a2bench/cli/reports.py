@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -53,7 +52,9 @@ def status(
 
 def leaderboard(
     stores: Annotated[list[Path], typer.Argument(help="Run stores; with a recipe also .csv.")],
-    out: Annotated[Path | None, typer.Option(help="A .csv or .md file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv, .jsonl, .parquet, .json, .md or .tex file.")
+    ] = None,
     recipe: Annotated[
         str,
         typer.Option(
@@ -61,74 +62,51 @@ def leaderboard(
             autocompletion=completion.recipes,
         ),
     ] = "",
+    tidy: Annotated[
+        bool, typer.Option("--tidy", help="A line a row and metric (.csv, .jsonl, .parquet).")
+    ] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Intervals beside the means (.tex).")
+    ] = False,
+    metrics: Annotated[
+        str, typer.Option(help="The columns of a .tex, comma-separated; all that count if empty.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.cli.console import summary
-    from a2bench.cli.json_output import answer, of_leaderboard, of_row
-    from a2bench.results.leaderboard import collect, to_csv, to_markdown, told_apart, unlike
-    from a2bench.results.videos import opened
+    from a2bench.cli.json_output import answer, of_board, strict
+    from a2bench.results.board import FILES, board, for_reading, write
+    from a2bench.results.leaderboard import told_apart
+    from a2bench.results.recipe import load_recipe
+    from a2bench.results.writing import FRAMES
     from a2bench.text import plain
 
-    writers = {".csv": to_csv, ".md": to_markdown}
     if out is None and not as_json:
         raise UsageError("name a file: --out FILE, or ask for --json")
-    if out is not None and out.suffix not in writers:
-        raise UsageError(f"{out}: use a name that ends in {' or '.join(writers)}")
-    if recipe:
-        _score(stores, out, recipe, as_json=as_json)
-        return
-    if tables := [str(path) for path in stores if path.suffix == ".csv" and path.is_file()]:
-        raise UsageError(f"{', '.join(tables)}: a table is only read to be scored: give --recipe")
-    rows = collect(opened(stores))
-    if not rows:
-        raise CannotRun(f"nothing was run in {', '.join(map(str, stores))}")
-    if out is not None:
-        out.write_text(writers[out.suffix](rows), encoding="utf-8")
-    notes = *told_apart(rows), *unlike(rows)
+    if out is not None and out.suffix not in (*FILES, ".json"):
+        raise UsageError(f"{out}: use a name that ends in {', '.join((*FILES, '.json'))}")
+    if tidy and (out is None or out.suffix not in FRAMES):
+        raise UsageError(f"--tidy is of files that end in {', '.join(FRAMES)}")
+    if (intervals or metrics) and (out is None or out.suffix != ".tex"):
+        raise UsageError("--intervals and --metrics are of .tex files")
+    found = board(stores, load_recipe(recipe) if recipe else None)
+    if out is not None and out.suffix == ".json":
+        out.write_text(f"{strict('leaderboard/1', of_board(found, None))}\n", encoding="utf-8")
+    elif out is not None:
+        write(found, out, tidy=tidy, metrics=split(metrics), intervals=intervals)
     if as_json:
-        answer("leaderboard/1", of_leaderboard(out, map(of_row, rows), notes))
+        answer("leaderboard/1", of_board(found, out))
         return
     console = terminal()
-    console.print(summary(rows))
-    for text in (*notes, f"{counted(len(rows), 'row')} in {out}"):
+    if found.recipe is None:
+        console.print(summary(found.rows))
+        notes = found.notes
+    else:  # what is to know of the scores is told with them
+        typer.echo(for_reading(found))
+        notes = told_apart(found.rows)
+    for text in (*notes, f"{counted(len(found.lines), 'row')} in {out}"):
         console.print(plain(text), markup=False, highlight=False)
-
-
-def _score(sources: Sequence[Path], out: Path | None, name: str, *, as_json: bool) -> None:
-    """A leaderboard of stores and tables, with the comprehensive score of a recipe."""
-    from a2bench.cli.json_output import answer, of_leaderboard, of_scored
-    from a2bench.results.leaderboard import collect, table, told_apart, with_values
-    from a2bench.results.ranks import scored
-    from a2bench.results.recipe import load_recipe
-    from a2bench.results.score_table import remarks, to_markdown, with_scores
-    from a2bench.results.table import csv_of, joined, lines_of, read_table
-    from a2bench.results.videos import opened
-    from a2bench.text import plain
-
-    recipe = load_recipe(name)
-    tables = {
-        str(path): read_table(path, recipe.limits) for path in sources if path.suffix == ".csv"
-    }
-    rows = collect(opened([path for path in sources if path.suffix != ".csv"]))
-    if not tables and not rows:
-        raise CannotRun("nothing was run there: no row to score")
-    if rows:
-        tables["run stores"] = table(rows)
-    whole = joined(tables)
-    found = scored(with_values(lines_of(whole), rows), recipe)
-    shown = to_markdown(found, recipe)
-    if out is not None:
-        csv = csv_of(with_scores(whole, found, recipe))
-        out.write_text(shown if out.suffix == ".md" else csv, encoding="utf-8")
-    if as_json:
-        notes = *told_apart(rows), *remarks(found)
-        answer("leaderboard/1", of_leaderboard(out, map(of_scored, found), notes, recipe))
-        return
-    typer.echo(shown)
-    for line in told_apart(rows):
-        typer.echo(plain(line))
-    typer.echo(f"{counted(len(found), 'row')} in {out}")
 
 
 def scores(

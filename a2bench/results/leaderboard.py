@@ -24,7 +24,7 @@ from a2bench.runs.record import Record, newest
 from a2bench.runs.request import score_key
 from a2bench.runs.store import RunStore
 from a2bench.stats import bootstrap_mean, wilson
-from a2bench.text import csv_cell, markdown_cell
+from a2bench.text import markdown_cell, plain
 from a2bench.types import Json, Status
 
 if TYPE_CHECKING:
@@ -280,25 +280,25 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 def _line(row: Row, names: Iterable[str]) -> dict[str, Json]:
     line: dict[str, Json] = {
-        "model": csv_cell(str(row.model["name"])),
-        "revision": csv_cell(str(row.model["revision"])),
-        "profile": csv_cell(row.profile),
-        "suite": csv_cell(row.suite["name"]),
-        "suite_version": csv_cell(row.suite["version"]),
+        "model": plain(str(row.model["name"])),
+        "revision": plain(str(row.model["revision"])),
+        "profile": plain(row.profile),
+        "suite": plain(row.suite["name"]),
+        "suite_version": plain(row.suite["version"]),
         "cases": len({work.case_key for work in row.works}),
         "seeds": len({work.seed for work in row.works}),
     }
     for name in names:
         line |= columns(name, row.cell(name))
     versions = sorted({(metric["name"], metric["version"]) for metric in row.metrics.values()})
-    line["metric_versions"] = csv_cell(" ".join(f"{name}@{number}" for name, number in versions))
+    line["metric_versions"] = plain(" ".join(f"{name}@{number}" for name, number in versions))
     line[MEASURED] = canonical_json({name: row.measured(name) for name in row.metrics})
     line["metrics_sha256"] = digest([row.metrics[name] for name in sorted(row.metrics)])
     line["suite_sha256"] = row.suite["key"]
     line["model_sha256"] = digest(row.model)
     line["a2bench"] = __version__
     if row.origin:
-        line["store"] = csv_cell(row.origin)
+        line["store"] = plain(row.origin)
     return line
 
 

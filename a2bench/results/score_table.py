@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from a2bench.results.ranks import Scored, decimal, table_of
 from a2bench.results.recipe import Recipe, recipes
 from a2bench.results.table import SCORE
-from a2bench.text import csv_cell, markdown_cell
+from a2bench.text import markdown_cell, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,10 @@ def with_scores(table: pd.DataFrame, found: Sequence[Scored], recipe: Recipe) ->
     table[f"{SCORE}_n_fewest"] = pd.array([one.fewest or None for one in found], dtype="Int64")
     table[f"{SCORE}_rank"] = pd.array([one.rank for one in found], dtype="Int64")
     table[f"{SCORE}_series"] = [one.letter for one in found]
-    table[f"{SCORE}_alike"] = [csv_cell("; ".join(one.alike)) for one in found]
-    table[f"{SCORE}_unranked"] = [csv_cell(one.unranked) for one in found]
-    table[f"{SCORE}_recipe"] = csv_cell(recipe.label)
-    table[f"{SCORE}_lacks"] = [csv_cell(one.lacks) for one in found]
+    table[f"{SCORE}_alike"] = [plain("; ".join(one.alike)) for one in found]
+    table[f"{SCORE}_unranked"] = [plain(one.unranked) for one in found]
+    table[f"{SCORE}_recipe"] = plain(recipe.label)
+    table[f"{SCORE}_lacks"] = [plain(one.lacks) for one in found]
     return table
 
 
@@ -51,7 +51,7 @@ def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
         score = one.interval.shown(".3f") if one.interval else decimal(None)
         values = [*map(one.shown, recipe.weights), score]
         cases = one.reach
-        cells = [name, suite, line.profile, *values, cases, csv_cell(one.place)]
+        cells = [name, suite, line.profile, *values, cases, one.place]
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
     note = f"{SCORE}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."

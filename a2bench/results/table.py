@@ -141,6 +141,8 @@ def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Tables with names (``apart``) as one; a line that two of them have stands once."""
     import pandas as pd
 
+    if not tables:
+        return pd.DataFrame()
     whole = pd.concat(apart(tables), ignore_index=True)
     seen, first = set(), []
     for line in lines_of(whole):
@@ -149,11 +151,6 @@ def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         first.append(name not in seen)
         seen.add(name)
     return whole[first].reset_index(drop=True)
-
-
-def read_tables(paths: Sequence[Path]) -> list[pd.DataFrame]:
-    """Several tables whose rows are to stand together. Raises ``CannotRun`` as ``read_table``."""
-    return apart({str(path): read_table(path) for path in paths})
 
 
 def apart(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
@@ -184,10 +181,14 @@ def apart(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
 def csv_of(table: pd.DataFrame) -> str:
     """A leaderboard as CSV: UTF-8, Unix lines, full precision, no cell a spreadsheet would execute.
 
-    The table's texts are such cells already; its columns are named by whoever wrote a metric.
+    Its columns are named by whoever wrote a metric.
     """
-    safe = table.rename(columns=csv_cell)
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+    from pandas.api.types import is_string_dtype
+
+    safe = table.copy()
+    for name in (name for name in table if is_string_dtype(table[name])):
+        safe[name] = table[name].map(csv_cell, na_action="ignore")
+    return str(safe.rename(columns=csv_cell).to_csv(index=False, lineterminator="\n"))
 
 
 def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
@@ -209,7 +210,7 @@ def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
     if absent := [name for name in ("model", "profile", "suite") if name not in table]:
         raise CannotRun(f"{path} is no leaderboard: it has no column {', '.join(absent)}")
     for name in (str(name) for name in table if not is_numeric_dtype(table[name])):
-        table[name] = table[name].fillna("").astype("str").map(csv_cell)
+        table[name] = table[name].fillna("").astype("str").map(_written).map(plain)
     return table
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun
 from a2bench.keys import canonical_json
-from a2bench.text import csv_cell, latex_text, markdown_cell
+from a2bench.results.table import csv_of
+from a2bench.text import latex_text, markdown_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBER = re.compile(r"[-+<]?[\d.]+( \[[-+]?[\d.]+, [-+]?[\d.]+\])?")
+_ENDS = r"\[[-+]?[\d.]+, [-+]?[\d.]+\]"
+_NUMBER = re.compile(rf"[-+<]?[\d.]+( {_ENDS})?|{_ENDS}")
 FRAMES = (".csv", ".jsonl", ".parquet")
 """The endings of files that ``write_frame`` knows."""
 
@@ -25,8 +27,6 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
     Texts and names of columns in CSV are what no spreadsheet takes for a formula. Raises
     ``CannotRun`` without pyarrow, which writes Parquet.
     """
-    from pandas.api.types import is_string_dtype
-
     if out.suffix == ".parquet":
         try:
             frame.to_parquet(out, index=False)
@@ -36,10 +36,7 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
         lines = frame.astype(object).where(frame.notna(), None).to_dict("records")
         out.write_text("".join(f"{canonical_json(line)}\n" for line in lines), encoding="utf-8")
     else:
-        safe = frame.copy()
-        for name in (name for name in frame if is_string_dtype(frame[name])):
-            safe[name] = frame[name].map(csv_cell, na_action="ignore")
-        safe.rename(columns=csv_cell).to_csv(out, index=False, lineterminator="\n")
+        out.write_text(csv_of(frame), encoding="utf-8")
 
 
 def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -53,7 +50,7 @@ def latex_cell(text: str) -> str:
     """A cell for ``latex_table``; the sign of a number is a minus, not a hyphen."""
     if not _NUMBER.fullmatch(text):
         return latex_text(text)
-    return re.sub(r"[-<]", lambda sign: f"${sign[0]}$", text).replace(" [", " {[}")
+    return re.sub(r"[-<]", lambda sign: f"${sign[0]}$", text).replace("[", "{[}")
 
 
 def latex_table(

@@ -398,6 +398,7 @@ def test_the_document_names_every_field_and_no_other(
         (("status", str(store)), 0),
         (("leaderboard", str(store)), 0),
         (("leaderboard", PUBLISHED, str(store), "--recipe", "table1"), 0),
+        (("compare", *(3 * [str(store)]), "--metrics", "level"), 0),
         (("doctor",), 0),
         *((("list", what), 0) for what in ("models", "metrics", "suites")),
         ((*words, "--dry-run", "--seeds", "5"), 0),

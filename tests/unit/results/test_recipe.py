@@ -15,7 +15,7 @@ from a2bench.results.leaderboard import collect, table
 from a2bench.results.ranks import scored
 from a2bench.results.recipe import Recipe, load_recipe, parse, recipes
 from a2bench.results.score_table import to_markdown, with_scores
-from a2bench.results.table import lines_of, read_table
+from a2bench.results.table import csv_of, lines_of, read_table
 from a2bench.runs.store import RunStore
 from tests.helpers.fakes import Level, Misbehaves
 from tests.helpers.makers import make_suite
@@ -139,7 +139,8 @@ def test_tables_are_joined_and_no_cell_becomes_a_formula(tmp_path: Path) -> None
     path.write_text("model,profile,suite,level,note\n=1+1,p,s,0.2,\n")
     found = table_of([read_table(TABLE_1), read_table(path)], load_recipe("table1"))
     assert pd.isna(found["comprehensive"][4])
-    assert list(found["model"]) == ["Pika", "Vidu", "Keling", "SkyReels-A2", "'=1+1"]
+    assert list(found["model"]) == ["Pika", "Vidu", "Keling", "SkyReels-A2", "=1+1"]
+    assert "\n'=1+1,,p,s," in csv_of(found)
 
 
 @pytest.mark.parametrize(
