@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from pathlib import Path
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -72,18 +70,3 @@ def _escaped(found: re.Match[str]) -> str:
     if text.isdigit():
         return f"{text}\\"
     return _HTML[text] if found["html"] else f"\\{text}"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a text file that its owner alone can read, where the file system knows owners."""
-    make_private(path)
-    path.write_text(text, encoding="utf-8")
-
-
-def make_private(path: Path) -> None:
-    """Makes an empty file, or keeps the one that is there, for its owner alone."""
-    with suppress(OSError):  # no such rights here; a file that cannot be made is told when written
-        if not path.exists():
-            path.touch(mode=0o600)
-        elif path.is_file():
-            path.chmod(0o600)

@@ -155,7 +155,7 @@ def _comprehensive(lines: list[Line]) -> None:
     found = scored(lines, recipe)
     rows = ranked(found, recipe)
     st.dataframe(rows, hide_index=True)
-    st.caption(markdown_cell(" ".join(remarks(found))))
+    st.caption(markdown_cell(" ".join(remarks(found, recipe))))
     shares = parts(found, recipe)
     if shares.empty:
         st.info("No row has every metric of this recipe, so none is scored: “lacks” says what.")

@@ -46,6 +46,7 @@ def compare(
 ) -> None:
     """Pairs of models, metric by metric: the difference on the same cases, and how sure it is."""
     from a2bench.cli.json_output import answer, of_comparison
+    from a2bench.outputs import write_text
     from a2bench.results.comparison import compare
     from a2bench.results.comparison_table import frame, to_latex, to_markdown
     from a2bench.results.recipe import load_recipe
@@ -61,7 +62,7 @@ def compare(
         recipe=load_recipe(recipe) if recipe else None,
     )
     if out is not None and out.suffix in writers:
-        out.write_text(writers[out.suffix](found), encoding="utf-8")
+        write_text(out, writers[out.suffix](found))
     elif out is not None:
         write_frame(frame(found), out)
     if as_json:

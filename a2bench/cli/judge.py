@@ -24,6 +24,7 @@ from a2bench.cli.options import (
     terminal,
 )
 from a2bench.errors import CannotRun
+from a2bench.outputs import write_text
 from a2bench.text import csv_cell
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def agreement(
     unmatched = len(people.keys() - scores.keys())
     typer.echo(f"{found[-1].videos} scores compared; {unmatched} rated ones were not judged")
     if out is not None:
-        out.write_text(_csv(found), encoding="utf-8")
+        write_text(out, _csv(found))
 
 
 @app.command()
@@ -99,7 +100,7 @@ def export(store: StoreArgument, out: Annotated[Path, typer.Option(help="A .json
         {"case": a.case_id, "video_sha256": a.video_sha256, "reply": json.loads(a.reply or "null")}
         for a in newest.values()
     ]
-    out.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    write_text(out, "".join(json.dumps(line) + "\n" for line in lines))
     typer.echo(f"{len(lines)} answers in {out}")
 
 

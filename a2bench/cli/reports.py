@@ -76,6 +76,7 @@ def leaderboard(
     """One row a model: means, 95 % intervals, counts, versions."""
     from a2bench.cli.console import summary
     from a2bench.cli.json_output import answer, of_board, strict
+    from a2bench.outputs import write_text
     from a2bench.results.board import FILES, board, for_reading, write
     from a2bench.results.leaderboard import told_apart
     from a2bench.results.recipe import load_recipe
@@ -92,7 +93,7 @@ def leaderboard(
         raise UsageError("--intervals and --metrics are of .tex files")
     found = board(stores, load_recipe(recipe) if recipe else None)
     if out is not None and out.suffix == ".json":
-        out.write_text(f"{strict('leaderboard/1', of_board(found, None))}\n", encoding="utf-8")
+        write_text(out, f"{strict('leaderboard/1', of_board(found, None))}\n")
     elif out is not None:
         write(found, out, tidy=tidy, metrics=split(metrics), intervals=intervals)
     if as_json:
@@ -164,6 +165,7 @@ def fid(
     out: Annotated[Path | None, typer.Option(help="Also a .csv file.")] = None,
 ) -> None:
     """FID of the faces in a model's videos against those of the references."""
+    from a2bench.outputs import write_text
     from a2bench.registry import build_profile
     from a2bench.results.over_videos import measure, to_csv
     from a2bench.suites.suite import load_suite
@@ -177,7 +179,7 @@ def fid(
         raise UsageError(f"the profile {profile!r} has no face_fid")
     line = measure(held, load_suite(suite), metrics["face_fid"], profile=profile, model=model)
     if out:
-        out.write_text(to_csv(line), encoding="utf-8")
+        write_text(out, to_csv(line))
     told = {**line, "model": plain(line["model"])}
     typer.echo(
         "{model}: face_fid {face_fid:.2f} (lower is better): {faces_videos} faces in {videos} "

@@ -150,11 +150,11 @@ def export(
 ) -> None:
     """Write the ratings, for `study analyse` and `weights fit`; the files are yours alone."""
     _check_installed()
+    from a2bench.outputs import write_private
     from a2bench.ratings import answers as checks
     from a2bench.ratings.table import to_csv
     from a2bench.study import progress as records
     from a2bench.study.folder import open_study
-    from a2bench.text import write_private
 
     with open_study(folder, database) as held:
         ratings, every = records.export(held), records.checks(held)

@@ -26,10 +26,10 @@ def analyse(
     ] = False,
 ) -> None:
     """MOS, agreement, differences, position effect, raters, and whether it is enough."""
+    from a2bench.outputs import write_private
     from a2bench.ratings import answers as checks
     from a2bench.ratings.report import report
     from a2bench.ratings.table import read
-    from a2bench.text import write_private
 
     must_be_file(ratings, raters)
     seen = [] if raters is None else checks.read(raters)

@@ -37,6 +37,7 @@ def fit(
     ] = False,
 ) -> None:
     """Fit weights to ratings; equal weights are written where they are not beaten."""
+    from a2bench.outputs import write_text
     from a2bench.ratings import answers as checks
     from a2bench.ratings.fit import collect_samples, with_votes
     from a2bench.ratings.fitted_recipe import Origin, fitted_recipe, to_toml
@@ -65,7 +66,7 @@ def fit(
         profile=profile,
     )
     recipe = fitted_recipe(samples, found, origin)
-    out.write_text(to_toml(recipe), encoding="utf-8")
+    write_text(out, to_toml(recipe))
     for table in (_weights(samples, found), _methods(found)):
         terminal().print(table)
     for rater, reasons in out_of_it.items():

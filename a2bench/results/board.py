@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from a2bench import __version__
 from a2bench.errors import CannotRun, UsageError
+from a2bench.outputs import write_text
 from a2bench.results.cells import known_limits
 from a2bench.results.charts import DIAGNOSTICS, metrics_of
 from a2bench.results.definitions import base
@@ -68,7 +69,7 @@ class Board:
         """What to know before rows are compared, in words."""
         if self.recipe is None:
             return [*told_apart(self.rows), *unlike(self.rows)]
-        return [*told_apart(self.rows), *remarks(self.scored)]
+        return [*told_apart(self.rows), *remarks(self.scored, self.recipe)]
 
     @property
     def directions(self) -> dict[str, bool]:
@@ -130,13 +131,13 @@ def write(
     of a .tex, ``intervals`` puts theirs beside the means.
     """
     if out.suffix == ".md":
-        out.write_text(for_reading(found), encoding="utf-8")
+        write_text(out, for_reading(found))
     elif out.suffix == ".tex":
-        out.write_text(to_latex(found, metrics, intervals=intervals), encoding="utf-8")
+        write_text(out, to_latex(found, metrics, intervals=intervals))
     elif tidy:
         write_frame(tidied(found), out)
     elif out.suffix == ".csv":
-        out.write_text(csv_of(found.frame), encoding="utf-8")
+        write_text(out, csv_of(found.frame))
     else:
         write_frame(found.frame, out)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from a2bench.outputs import replacing
 from a2bench.pictures import over_white, upright
 from a2bench.text import plain
 from a2bench.types import Case, Video
@@ -33,7 +34,8 @@ def contact_sheet(
     for row in rows:
         sheet.paste(row, (GAP, top))
         top += row.height + GAP
-    sheet.save(out, optimize=True, quality=88)
+    with replacing(out) as staged:
+        sheet.save(staged, optimize=True, quality=88)
 
 
 def _row(case: Case, video: Video, frames: int) -> Image.Image:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from a2bench.errors import A2BenchError, NotApplicable
 from a2bench.features import Extractor, FeatureBank, Mark, MarksFrames
 from a2bench.metric import Metric
+from a2bench.outputs import replacing
 from a2bench.pictures import Frame
 from a2bench.text import plain
 from a2bench.types import Case, Video
@@ -110,7 +111,8 @@ def sheet(video: Video, found: Inspection, out: Path) -> None:
     for row in rows:
         page.paste(row, (GAP_PX, top))
         top += row.height + GAP_PX
-    page.save(out)
+    with replacing(out) as staged:
+        page.save(staged)
 
 
 def _spread(indices: Sequence[int]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from a2bench.results.ranks import Scored, decimal, table_of
 from a2bench.results.recipe import Recipe, recipes
+from a2bench.results.sensitivity import sensitivity
 from a2bench.results.table import SCORE
 from a2bench.text import markdown_cell, plain
 
@@ -55,13 +56,16 @@ def to_markdown(found: Sequence[Scored], recipe: Recipe) -> str:
         lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
     weights = ", ".join(f"{name} {weight:g}" for name, weight in recipe.weights.items())
     note = f"{SCORE}: {recipe.label}, {recipe.title}. Weights: {weights}; over {recipe.divisor:g}."
-    notes = [markdown_cell(note), *map(markdown_cell, remarks(found)), markdown_cell(recipe.note)]
+    if recipe.bounds:
+        ends = (f"{name} {low:g} to {high:g}" for name, (low, high) in recipe.bounds.items())
+        note += f" Scaled from {', '.join(ends)} to 0 to 1."
+    notes = [markdown_cell(text) for text in (note, *remarks(found, recipe), recipe.note)]
     return "\n\n".join(["\n".join(lines), *notes]) + "\n"
 
 
-def remarks(found: Sequence[Scored]) -> list[str]:
-    """What to know of the intervals and ranks of scored lines, in words."""
-    told = []
+def remarks(found: Sequence[Scored], recipe: Recipe) -> list[str]:
+    """What to know of the intervals, ranks and weights of scored lines, in words."""
+    told = [one.told for one in sensitivity(found, recipe)]
     if any(one.interval and one.interval.low is not None for one in found):
         told.append(
             "In brackets 95 % intervals over cases drawn anew. A rank is one more than the rows "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from a2bench.errors import CannotRun
 from a2bench.keys import canonical_json
+from a2bench.outputs import replacing, write_text
 from a2bench.results.table import csv_of
 from a2bench.text import latex_text, markdown_cell
 
@@ -29,14 +30,15 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
     """
     if out.suffix == ".parquet":
         try:
-            frame.to_parquet(out, index=False)
+            with replacing(out) as staged:
+                frame.to_parquet(staged, index=False)
         except ImportError as error:
             raise CannotRun("Parquet needs pyarrow: pip install pyarrow") from error
     elif out.suffix == ".jsonl":
         lines = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        out.write_text("".join(f"{canonical_json(line)}\n" for line in lines), encoding="utf-8")
+        write_text(out, "".join(f"{canonical_json(line)}\n" for line in lines))
     else:
-        out.write_text(csv_of(frame), encoding="utf-8")
+        write_text(out, csv_of(frame))
 
 
 def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

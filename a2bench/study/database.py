@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, inspect, sel
 
 from a2bench.errors import StoreError
 from a2bench.keys import canonical_json
+from a2bench.outputs import make_private
 from a2bench.ratings.answers import Kind
 from a2bench.study import tables as t
 from a2bench.study.design import Design, from_json
@@ -38,7 +39,6 @@ from a2bench.study.queries import (
 )
 from a2bench.study.schedule import next_item, order, pages_left
 from a2bench.study.votes import Forbidden, Page, Rater, Vote, check
-from a2bench.text import make_private
 from a2bench.types import Json
 
 

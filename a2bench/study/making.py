@@ -16,6 +16,7 @@ from random import Random
 
 from a2bench.criteria import Criterion
 from a2bench.errors import CannotRun, VideoError
+from a2bench.outputs import write_private
 from a2bench.ratings.answers import Kind
 from a2bench.study.blocks import Block, cells
 from a2bench.study.database import Database
@@ -24,7 +25,6 @@ from a2bench.study.folder import DESIGN, MEDIA, database_url
 from a2bench.study.known_answers import KnownClip, KnownPage, Look, known_pages
 from a2bench.study.playback import Format, common_format, copy_picture, copy_video, write_clip
 from a2bench.study.selection import Chosen, Together
-from a2bench.text import write_private
 from a2bench.types import Case, Suite, Video, VideoId
 
 Tick = Callable[[], None]

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import html
 import re
-import stat
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from a2bench.text import csv_cell, markdown_cell, plain, write_private
+from a2bench.text import csv_cell, markdown_cell, plain
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 NAMES = (
@@ -57,13 +55,3 @@ def test_ordinary_cells_are_written_as_they_are() -> None:
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t=", " ="])
 def test_a_csv_cell_is_no_formula(sign: str) -> None:
     assert csv_cell(f"{sign}1+1").startswith("'")
-
-
-@pytest.mark.parametrize("before", [None, 0o644])
-def test_a_private_file_is_its_owner_s(tmp_path: Path, before: int | None) -> None:
-    path = tmp_path / "a.csv"
-    if before:
-        path.touch(mode=before)
-    write_private(path, "ü")
-    assert path.read_text(encoding="utf-8") == "ü"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -17,6 +17,7 @@ from a2bench.results.leaderboard import collect, table, unlike, with_values
 from a2bench.results.ranks import scored
 from a2bench.results.recipe import parse
 from a2bench.results.score_table import remarks, to_markdown, with_scores
+from a2bench.results.sensitivity import sensitivity
 from a2bench.results.table import Cell, Line, apart, lines_of
 from a2bench.runs.store import RunStore
 from a2bench.stats import Interval, bootstrap_mean
@@ -234,7 +235,7 @@ def test_parameters_are_part_of_what_makes_rows_comparable() -> None:
         "1b, not distinguishable from w",
         "1b, not distinguishable from z",
     ]
-    assert "compare only within a letter" in remarks(four)[-1]
+    assert "compare only within a letter" in remarks(four, RECIPE)[-1]
 
 
 def test_without_values_of_cases_the_scores_alone_rank_and_it_is_said() -> None:
@@ -365,3 +366,26 @@ def test_a_table_says_which_rows_are_of_other_cases(
     assert told in (tmp_path / "x.md").read_text()
     assert told in capsys.readouterr().out.replace("\n", " ")
     assert unlike(collect([store])[:2]) == []
+
+
+def test_how_much_of_the_order_is_the_choice_of_weights() -> None:
+    """By a loop over draws; a row that is above in every metric is above with any weights."""
+    values = drawn(12, 30)
+    below = {"a": values["a"] - 0.1, "b": values["b"] - 0.1}
+    mixed = {"a": values["a"] + 0.05, "b": values["b"] - 0.02}
+    rows = {"best": values, "below": below, "mixed": mixed}
+    found = scored([line(name, own) for name, own in rows.items()], RECIPE)
+    (sure,) = sensitivity([one for one in found if one.line.name != "mixed"], RECIPE)
+    assert (sure.same, sure.first) == (1.0, {"best": 1.0, "below": 0.0})
+    (three,) = sensitivity(found, RECIPE)
+    means = {n: (float(v["a"].mean()), (float(v["b"].mean()) - 0.5) / 0.5) for n, v in rows.items()}
+    order, same, first = ["mixed", "best", "below"], 0, 0
+    assert [one.line.name for one in sorted(found, key=lambda s: -(s.score or 0))] == order
+    for a, b in np.random.default_rng(0).dirichlet(np.ones(2), 1000):
+        scores = {name: a * x + b * y for name, (x, y) in means.items()}
+        same += sorted(scores, key=lambda name: -scores[name]) == order
+        first += max(scores, key=lambda name: scores[name]) == "mixed"
+    assert (three.same, three.first["mixed"]) == pytest.approx((same / 1000, first / 1000))
+    assert 0.5 < three.same < 0.9
+    assert f"the same in {three.same:.0%} of draws; first are mixed" in three.told
+    assert sensitivity(found[:1], RECIPE) == []
