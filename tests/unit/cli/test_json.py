@@ -399,7 +399,7 @@ def test_the_document_names_every_field_and_no_other(
         (("leaderboard", str(store)), 0),
         (("leaderboard", PUBLISHED, str(store), "--recipe", "table1"), 0),
         (("doctor",), 0),
-        *((("list", what), 0) for what in ("models", "metrics", "suites")),
+        *((("list", what), 0) for what in ("models", "metrics", "suites", "tables")),
         ((*words, "--dry-run", "--seeds", "5"), 0),
         ((*words, "--metrics", BROKEN), 2),
         (("store", "check", str(store)), 2),
