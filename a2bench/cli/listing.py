@@ -1,4 +1,4 @@
-"""What ``a2bench list`` tells: models, metrics or suites, as data and as a table."""
+"""What ``a2bench list`` tells: models, metrics, suites or published tables, as data and shown."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from a2bench.errors import CannotRun, UsageError
 from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.metric import Metric, filed_bounds, metric_licence, read_bounds
 from a2bench.registry import GENERATORS, METRICS, build_profile
+from a2bench.results.published import Published, published
 from a2bench.suites.suite import load_suite, packaged_suites
 from a2bench.text import plain
 from a2bench.types import Json
@@ -36,7 +37,9 @@ def listing(what: str, profile: str) -> tuple[Items, Sets]:
             {"name": name, "version": one.version, "cases": len(one.cases), "sha256": one.key}
             for name, one in suites
         ], {}
-    raise UsageError(f"cannot list {what!r}: models, metrics or suites")
+    if what == "tables":
+        return [_published(table) for table in published()], {}
+    raise UsageError(f"cannot list {what!r}: models, metrics, suites or tables")
 
 
 def shown(what: str, items: Items, sets: Sets) -> Table:
@@ -67,6 +70,19 @@ def _metric(metric: Metric) -> Mapping[str, Json]:
     }
 
 
+def _published(table: Published) -> Mapping[str, Json]:
+    return {
+        "name": table.name,
+        "source": table.source,
+        "table": table.table,
+        "title": table.title,
+        "models": len(table.models),
+        "metrics": len(table.metrics),
+        "n": table.counts,
+        "notes": table.notes,
+    }
+
+
 def _model_cells(one: Mapping[str, Json]) -> Sequence[str]:
     return one["name"], one["about"]
 
@@ -82,10 +98,20 @@ def _suite_cells(one: Mapping[str, Json]) -> Sequence[str]:
     return one["name"], one["version"], str(one["cases"]), one["sha256"][:12]
 
 
+def _published_cells(one: Mapping[str, Json]) -> Sequence[str]:
+    n = ", ".join(map(str, one["n"]))
+    told = " | ".join((one["title"], *one["notes"]))
+    return one["name"], one["source"], str(one["models"]), str(one["metrics"]), n, told
+
+
 _TABLES = {
     "models": (("model", "what it is"), _model_cells),
     "metrics": (("metric", "dimension", "range", "reads", "licence"), _metric_cells),
     "suites": (("suite", "version", "cases", "sha256"), _suite_cells),
+    "tables": (
+        ("table", "source", "models", "metrics", "n", "what it is, and notes"),
+        _published_cells,
+    ),
 }
 
 

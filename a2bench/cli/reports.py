@@ -232,14 +232,14 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="models, metrics or suites.",
-            autocompletion=completion.one_of("models", "metrics", "suites"),
+            help="models, metrics, suites or tables (published ones).",
+            autocompletion=completion.one_of("models", "metrics", "suites", "tables"),
         ),
     ],
     profile: ProfileOption = "lite",
     as_json: JsonOption = False,
 ) -> None:
-    """The models, metrics or suites that can be named here, plug-ins included."""
+    """The models, metrics or suites that can be named here, plug-ins included; published tables."""
     from a2bench.cli.json_output import answer, standard_output_apart
     from a2bench.cli.listing import listing, shown
 

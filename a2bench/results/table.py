@@ -14,6 +14,7 @@ from a2bench.errors import CannotRun
 from a2bench.keys import canonical_json
 from a2bench.results.cells import Limits, faults
 from a2bench.results.definitions import JUDGE
+from a2bench.results.published import COLUMNS
 from a2bench.stats import Interval
 from a2bench.text import csv_cell, plain
 from a2bench.types import Json
@@ -194,8 +195,9 @@ def csv_of(table: pd.DataFrame) -> str:
 def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
     """The leaderboard of a CSV file; text stays text.
 
-    Raises ``CannotRun`` for a file that is no such table, and for cells that are no numbers where
-    numbers belong or that lie outside ``limits`` of their metric, with file, row and column.
+    Raises ``CannotRun`` for a file that is no such table, as those of published figures are none,
+    and for cells that are no numbers where numbers belong or that lie outside ``limits`` of their
+    metric, with file, row and column.
     """
     import pandas as pd
     from pandas.api.types import is_numeric_dtype
@@ -207,6 +209,11 @@ def read_table(path: Path, limits: Limits | None = None) -> pd.DataFrame:
         table = table.rename(columns=_written)
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path} is no leaderboard: {error}") from error
+    if set(COLUMNS) <= set(table):
+        raise CannotRun(
+            f"{path} is no leaderboard: it has published figures, one a line, which are never "
+            "ranked; a2bench list tables tells of them"
+        )
     if absent := [name for name in ("model", "profile", "suite") if name not in table]:
         raise CannotRun(f"{path} is no leaderboard: it has no column {', '.join(absent)}")
     for name in (str(name) for name in table if not is_numeric_dtype(table[name])):

@@ -50,6 +50,7 @@ def completed(
         ("checkpoints fetch clip-vit-l-14 musiq", ["musiq-spaq"]),
         ("checkpoints path viclip", ["viclip-l-14"]),
         ("list m", ["models", "metrics"]),
+        ("list t", ["tables"]),
         ("suites check a2bench-open:", ["a2bench-open:mini"]),
         ("store c", ["check", "compact"]),
     ],

@@ -400,7 +400,7 @@ def test_the_document_names_every_field_and_no_other(
         (("leaderboard", PUBLISHED, str(store), "--recipe", "table1"), 0),
         (("compare", *(3 * [str(store)]), "--metrics", "level"), 0),
         (("doctor",), 0),
-        *((("list", what), 0) for what in ("models", "metrics", "suites")),
+        *((("list", what), 0) for what in ("models", "metrics", "suites", "tables")),
         ((*words, "--dry-run", "--seeds", "5"), 0),
         ((*words, "--metrics", BROKEN), 2),
         (("store", "check", str(store)), 2),
