@@ -92,11 +92,16 @@ def counted(rows: Sequence[Row], missing: Missing, stranger: float) -> list[list
 
 def detail(faces: Faces, rows: Sequence[Row]) -> Mapping[str, Json]:
     """``detection_rate``, the share of (frame, character) with a face; ``frames``;
-    ``similarities``, all rows, as the recogniser gives them.
+    ``similarities``, all rows, as the recogniser gives them; ``boxes`` (left, top, right, bottom in
+    pixels) of all faces of each frame.
     """
     seen = [similarity is not None for row in rows for similarity in row]
     return {
         "detection_rate": sum(seen) / len(seen),
         "frames": [frame.index for frame in faces.frames],
         "similarities": [[None if s is None else round(s, 4) for s in row] for row in rows],
+        "boxes": [
+            [[round(side, 1) for side in face.box] for face in frame.faces]
+            for frame in faces.frames
+        ],
     }

@@ -22,6 +22,7 @@ from a2bench import __version__
 from a2bench.cli.checkpoints import app as checkpoints_app
 from a2bench.cli.compare import compare
 from a2bench.cli.judge import app as judge_app
+from a2bench.cli.report import figures, report
 from a2bench.cli.reports import doctor, fid, inspect, leaderboard, list_, scores, sheet, status
 from a2bench.cli.run import run, selfcheck
 from a2bench.cli.signals import Ended, ending_by_signals
@@ -55,9 +56,11 @@ def _root(
     """A2-Bench, the elements-to-video benchmark: generate, measure, rank."""
 
 
-for command in (
-    run, selfcheck, status, leaderboard, compare, scores, sheet, inspect, fid, doctor,
-):  # fmt: skip
+COMMANDS = (
+    *(run, selfcheck, status, leaderboard, compare, report, figures),
+    *(scores, sheet, inspect, fid, doctor),
+)
+for command in COMMANDS:
     app.command()(command)
 app.command(name="list")(list_)
 
