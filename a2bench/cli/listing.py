@@ -1,4 +1,4 @@
-"""What ``a2bench list`` tells: models, metrics, suites or published tables, as data and shown."""
+"""What ``a2bench list`` tells: models, metrics, suites, recipes or tables, as data and shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from a2bench.judging.options import JudgeOptions, with_judge
 from a2bench.metric import Metric, filed_bounds, metric_licence, read_bounds
 from a2bench.registry import GENERATORS, METRICS, build_profile
 from a2bench.results.published import Published, published
+from a2bench.results.recipe import Recipe, load_recipe, recipes
 from a2bench.suites.suite import load_suite, packaged_suites
 from a2bench.text import plain
 from a2bench.types import Json
@@ -39,7 +40,9 @@ def listing(what: str, profile: str) -> tuple[Items, Sets]:
         ], {}
     if what == "tables":
         return [_published(table) for table in published()], {}
-    raise UsageError(f"cannot list {what!r}: models, metrics, suites or tables")
+    if what == "recipes":
+        return [_recipe(load_recipe(name)) for name in recipes()], {}
+    raise UsageError(f"cannot list {what!r}: models, metrics, suites, recipes or tables")
 
 
 def shown(what: str, items: Items, sets: Sets) -> Table:
@@ -83,6 +86,21 @@ def _published(table: Published) -> Mapping[str, Json]:
     }
 
 
+def _recipe(recipe: Recipe) -> Mapping[str, Json]:
+    low, high = recipe.range
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "title": recipe.title,
+        "note": recipe.note,
+        "weights": dict(recipe.weights),
+        "bounds": {name: list(ends) for name, ends in recipe.bounds.items()},
+        "divisor": recipe.divisor,
+        "low": low,
+        "high": high,
+    }
+
+
 def _model_cells(one: Mapping[str, Json]) -> Sequence[str]:
     return one["name"], one["about"]
 
@@ -104,10 +122,22 @@ def _published_cells(one: Mapping[str, Json]) -> Sequence[str]:
     return one["name"], one["source"], str(one["models"]), str(one["metrics"]), n, told
 
 
+def _recipe_cells(one: Mapping[str, Json]) -> Sequence[str]:
+    parts = []
+    for name, weight in one["weights"].items():
+        low, high = one["bounds"].get(name, (0.0, 1.0))
+        scaled = f" (of {low:g} to {high:g})" if name in one["bounds"] else ""
+        parts.append(f"{weight:g} {name}{scaled}")
+    formula = f"({' + '.join(parts)}) / {one['divisor']:g}"
+    span = f"{one['low']:.4g} to {one['high']:.4g}"
+    return f"{one['name']}@{one['version']}", formula, span, f"{one['title']}. {one['note']}"
+
+
 _TABLES = {
     "models": (("model", "what it is"), _model_cells),
     "metrics": (("metric", "dimension", "range", "reads", "licence"), _metric_cells),
     "suites": (("suite", "version", "cases", "sha256"), _suite_cells),
+    "recipes": (("recipe", "comprehensive", "range", "source"), _recipe_cells),
     "tables": (
         ("table", "source", "models", "metrics", "n", "what it is, and notes"),
         _published_cells,

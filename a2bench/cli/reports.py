@@ -232,8 +232,8 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="models, metrics, suites or tables (published ones).",
-            autocompletion=completion.one_of("models", "metrics", "suites", "tables"),
+            help="models, metrics, suites, recipes or tables (published ones).",
+            autocompletion=completion.one_of("models", "metrics", "suites", "recipes", "tables"),
         ),
     ],
     profile: ProfileOption = "lite",

@@ -34,7 +34,10 @@ level = 1.0
 """
 NAMED = {"rows[].metrics"}
 """Objects whose names are not fixed."""
-WHOLE = {"recipe.weights", "rows[].comprehensive.columns", "sets"}
+WHOLE = {
+    *("recipe.weights", "rows[].comprehensive.columns", "sets"),
+    *("items[].weights", "items[].bounds"),
+}
 """Fields that hold such an object and are told as one."""
 
 Capture = pytest.CaptureFixture[str]
@@ -400,7 +403,7 @@ def test_the_document_names_every_field_and_no_other(
         (("leaderboard", PUBLISHED, str(store), "--recipe", "table1"), 0),
         (("compare", *(3 * [str(store)]), "--metrics", "level"), 0),
         (("doctor",), 0),
-        *((("list", what), 0) for what in ("models", "metrics", "suites", "tables")),
+        *((("list", what), 0) for what in ("models", "metrics", "suites", "recipes", "tables")),
         ((*words, "--dry-run", "--seeds", "5"), 0),
         ((*words, "--metrics", BROKEN), 2),
         (("store", "check", str(store)), 2),
