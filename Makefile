@@ -30,13 +30,14 @@ lint: $(VENV)/installed-dev
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-dev system ## seconds a video for decoding, features and each metric; RAFT beside its peer; raters at once; 500 videos by chance; coverage of intervals; the loop and the store at 100,000 cases
+bench: $(VENV)/installed-dev system ## seconds a video for decoding, features and each metric; RAFT beside its peer; raters at once; 500 videos by chance; coverage of intervals; the loop and the store at 100,000 cases; a report
 	$(BIN)/python -m benchmarks.run_loop
 	$(BIN)/python -m benchmarks.raft
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.videos
 	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.report
 
 $(VENV)/installed: pyproject.toml requirements-cpu.txt constraints-cpu.txt
 	$(PYTHON) -m venv $(VENV)
