@@ -20,8 +20,10 @@ from a2bench.cli.options import (
     ProfileOption,
     StoreArgument,
     StoreOption,
+    StoresArgument,
     SuiteOption,
     existing,
+    folder,
     split,
     terminal,
 )
@@ -52,7 +54,9 @@ def status(
 
 
 def leaderboard(
-    stores: Annotated[list[Path], typer.Argument(help="Run stores; with a recipe also .csv.")],
+    stores: Annotated[
+        list[Path], typer.Argument(help="Run stores; with a recipe also .csv.", parser=folder)
+    ],
     out: Annotated[Path | None, typer.Option(help="A .csv or .md file.")] = None,
     recipe: Annotated[
         str,
@@ -132,7 +136,7 @@ def _score(sources: Sequence[Path], out: Path | None, name: str, *, as_json: boo
 
 
 def scores(
-    stores: Annotated[list[Path], typer.Argument(help="Run stores.")],
+    stores: StoresArgument,
     out: Annotated[Path, typer.Option(help="A .csv, .jsonl or .parquet file.")],
 ) -> None:
     """Every score by itself: a line a model, case, seed and metric."""
