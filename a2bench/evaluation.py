@@ -86,6 +86,8 @@ def evaluate(
     them (``row.cell(metric).counts``). Raises ``UsageError`` for what cannot be meant,
     ``CannotRun`` for what is missing, with what to type.
     """
+    if not str(store):
+        raise UsageError("the store is '': name a folder")
     watch, folder = watch or _Quiet(), Path(store)
     if policy not in set(Policy):
         raise UsageError(f"no policy {policy!r}: {', '.join(Policy)}")
@@ -120,6 +122,8 @@ def evaluate(
     watch.planned(held, work)
     if dry_run:
         return []
+    if policy == Policy.ONLY_CACHED and held.asked_last(request.manifest()):
+        return _rows(held, request)  # nothing to write, perhaps where nothing can be written
     if not perform(
         request,
         work.jobs,
@@ -131,4 +135,8 @@ def evaluate(
     ):
         told = counted(max_failures or 0, "failure")
         watch.warned(f"stopped after {told}; the same command or call goes on from here")
-    return [row for row in collect([held]) if row.covers(request.subject)]
+    return _rows(held, request)
+
+
+def _rows(store: RunStore, request: Request) -> list[Row]:
+    return [row for row in collect([store]) if row.covers(request.subject)]

@@ -137,7 +137,7 @@ def probe(
         raise CannotRun("\n".join(lacking))
     held = RunStore(store)
     works = _videos(held, suite)[:limit]
-    with held.staging() as folder:
+    with held.create().staging() as folder:
         try:
             found = effects(works, metrics, folder)
         except WorkError as error:

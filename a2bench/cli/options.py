@@ -26,9 +26,27 @@ SuiteOption = Annotated[
         autocompletion=completion.suites,
     ),
 ]
-StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the run store.")]
-StoreArgument = Annotated[Path, typer.Argument(help="Folder of a run store.")]
-StoresArgument = Annotated[list[Path], typer.Argument(help="Folders of run stores.")]
+
+
+def folder(given: str | Path) -> Path:
+    """A folder as it was typed; what an unset variable of a shell leaves is none."""
+    if not str(given):
+        raise typer.BadParameter("it is empty: name a folder, and . for the current one")
+    return Path(given)
+
+
+StoreOption = Annotated[
+    Path, typer.Option("--store", help="Folder of the run store.", parser=folder)
+]
+StoreArgument = Annotated[Path, typer.Argument(help="Folder of a run store.", parser=folder)]
+StoresArgument = Annotated[list[Path], typer.Argument(help="Folders of run stores.", parser=folder)]
+RunsOption = Annotated[
+    list[Path], typer.Option("--run", help="Run store; may be given again.", parser=folder)
+]
+SomeRunsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--run", help="Run store whose videos the leaderboard shows.", parser=folder),
+]
 ModelOption = Annotated[str, typer.Option("--model", help="The model, if the store holds several.")]
 ProfileOption = Annotated[
     str,

@@ -19,8 +19,10 @@ from a2bench.cli.options import (
     ProfileOption,
     StoreArgument,
     StoreOption,
+    StoresArgument,
     SuiteOption,
     existing,
+    folder,
     split,
     terminal,
 )
@@ -51,7 +53,9 @@ def status(
 
 
 def leaderboard(
-    stores: Annotated[list[Path], typer.Argument(help="Run stores; with a recipe also .csv.")],
+    stores: Annotated[
+        list[Path], typer.Argument(help="Run stores; with a recipe also .csv.", parser=folder)
+    ],
     out: Annotated[
         Path | None, typer.Option(help="A .csv, .jsonl, .parquet, .json, .md or .tex file.")
     ] = None,
@@ -111,7 +115,7 @@ def leaderboard(
 
 
 def scores(
-    stores: Annotated[list[Path], typer.Argument(help="Run stores.")],
+    stores: StoresArgument,
     out: Annotated[Path, typer.Option(help="A .csv, .jsonl or .parquet file.")],
 ) -> None:
     """Every score by itself: a line a model, case, seed and metric."""

@@ -12,6 +12,8 @@ from a2bench.cli.options import (
     CasesOption,
     DatabaseOption,
     FolderArgument,
+    RunsOption,
+    SomeRunsOption,
     SuiteOption,
     split,
     terminal,
@@ -33,7 +35,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def new(
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
-    runs: Annotated[list[Path], typer.Option("--run", help="Run store; may be given again.")],
+    runs: RunsOption,
     suite: SuiteOption = SUITE,
     models: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
     limit: Annotated[
@@ -190,10 +192,7 @@ def serve(
         list[Path] | None,
         typer.Option("--leaderboard", help="CSV of `a2bench leaderboard`; may be given again."),
     ] = None,
-    runs: Annotated[
-        list[Path] | None,
-        typer.Option("--run", help="Run store whose videos the leaderboard shows."),
-    ] = None,
+    runs: SomeRunsOption = None,
     database: DatabaseOption = "",
 ) -> None:
     """Open the pages in browsers: rate, watch the study fill, look at a leaderboard."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from a2bench.cli.options import ProfileOption, must_be_file, terminal
+from a2bench.cli.options import ProfileOption, RunsOption, must_be_file, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,7 @@ def _group() -> None:
 @app.command("fit")
 def fit(
     ratings: Annotated[Path, typer.Argument(help="CSV of ratings, as `study export` writes it.")],
-    runs: Annotated[list[Path], typer.Option("--run", help="Run store with the rated videos.")],
+    runs: RunsOption,
     out: Annotated[Path, typer.Option(help="A .toml file, for `leaderboard --recipe FILE`.")],
     profile: ProfileOption = "lite",
     raters: Annotated[

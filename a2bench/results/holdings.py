@@ -23,6 +23,17 @@ class Held:
     records: Mapping[str, Record]
     requests: Mapping[str, Sequence[Mapping[str, Any]]]
 
+    def made(self) -> dict[tuple[str, str, str, int], set[str]]:
+        """The sha256 of all videos of each model, told by name and in full, case and seed."""
+        found: dict[tuple[str, str, str, int], set[str]] = {}
+        for request in (one for asked in self.requests.values() for one in asked):
+            model = request["model"]["name"], digest(request["model"])
+            for _, case_key, seed, key in request["works"]:
+                record = self.records.get(key)
+                if record is not None and record.status is Status.OK:
+                    found.setdefault((*model, case_key, seed), set()).add(record.video_sha256)
+        return found
+
     def videos(self, subject: str) -> dict[tuple[str, int], tuple[str, str]]:
         """The key and sha256 of each case and seed of a subject; no sha256 if it is not made."""
         found = {}
@@ -68,6 +79,26 @@ def shared(found: Sequence[Held], subject: str) -> list[list[Held]]:
         else:
             group.append(i)
     return [[holds[i] for i in group] for group in groups]
+
+
+def clash(a: Held, b: Held) -> str:
+    """The model of which two stores hold other videos of one case and seed; empty if of none.
+
+    Of whatever suite and profile: a video is made for all of them.
+    """
+    for subject in (name for name in a.requests if name in b.requests):
+        if _differ(a.videos(subject), b.videos(subject)):
+            return str(a.requests[subject][0]["model"]["name"])
+    for key in (key for key in a.records if key in b.records):
+        one, other = a.records[key], b.records[key]
+        both = one.kind == "video" and one.status is other.status is Status.OK
+        if both and one.video_sha256 != other.video_sha256:
+            return one.model
+    mine, theirs = a.made(), b.made()
+    for work in (work for work in mine if work in theirs):
+        if mine[work] - theirs[work] and theirs[work] - mine[work]:
+            return work[0]
+    return ""
 
 
 def origins(groups: Sequence[Sequence[Held]]) -> list[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2bench.errors import CannotRun
+from a2bench.errors import CannotRun, UsageError
 from a2bench.results.leaderboard import Row, collect
 from a2bench.results.videos import opened
 from a2bench.runs.store import RunStore
@@ -56,6 +56,8 @@ def labels(rows: Sequence[Row]) -> list[str]:
 
 def _parts(name: str) -> tuple[Path, str]:
     """The store and the model of a name; a folder may have a colon in its name."""
+    if not name.partition(":")[0]:
+        raise UsageError(f"{name!r} names no store")
     if ":" not in name or RunStore(Path(name)).exists():
         return Path(name), ""
     store, _, model = name.partition(":")

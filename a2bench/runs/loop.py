@@ -141,13 +141,14 @@ def perform(
 ) -> bool:
     """Files the request in the store and does the jobs; ``watch`` sees each outcome.
 
-    Stops after ``max_failures`` failed records; returns whether all jobs were done. Raises
-    ``StoreError`` where the disk refuses a record: what was recorded stays.
+    Stops after ``max_failures`` failed records; returns whether all jobs were done. Waits while
+    somebody looks after the store. Raises ``StoreError`` where the disk refuses a record: what was
+    recorded stays.
     """
     store.create().sweep()
     failures = 0
     try:
-        with store.staging():  # held for as long as the run lasts: nobody tidies up meanwhile
+        with store.at_work():
             revision = store.write_manifest(request.manifest(), provenance(arguments))
             worker = Worker(request, store, revision=revision)
             with closing(executor.run(worker, jobs)) as outcomes:

@@ -21,6 +21,8 @@ SCHEMA = 2
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _CHECK = re.compile(rb'\{"check":"([0-9a-f]{16})",')
+_BEGINNING = b'{"check":"' + 16 * b"0" + b'","case_id":"'
+_OLD_BEGINNING = b'{"case_id":"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +142,22 @@ def from_line(line: bytes) -> Record:
     for name in _REPEATED:
         row[name] = intern(row[name])
     return Record(**{name: row[name] for name in _NAMES} if len(row) > len(_NAMES) else row)
+
+
+def has_check(line: bytes) -> bool:
+    """Whether a line has a checksum; none has in older stores."""
+    return _CHECK.match(line) is not None
+
+
+def begins_line(torn: bytes) -> bool:
+    """Whether bytes can be the beginning of a line, which is left by who is stopped as they write.
+
+    Zeros, which a file system may leave in place of what was written, cannot.
+    """
+    head = torn[:10] + re.sub(rb"[0-9a-f]", b"0", torn[10:26]) + torn[26:]
+    begins = _BEGINNING.startswith(head[: len(_BEGINNING)])
+    old = _OLD_BEGINNING.startswith(torn[: len(_OLD_BEGINNING)])
+    return (begins or old) and min(torn, default=32) >= 32  # JSON of ours has no control character
 
 
 def _checked(line: bytes) -> dict[str, Any]:

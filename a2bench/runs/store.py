@@ -4,6 +4,7 @@
     STORE/videos/<ab>/<sha256>.mp4   one file per video, published by rename
     STORE/runs/<id>.json             one manifest per distinct request
     STORE/tmp/<name>/, <name>.lock   unfinished work, and the lock that its owner holds
+    STORE/lock                       held while the store is looked after, or a run begins
     STORE/removed/                   what `a2bench store repair` and `compact` took out
     STORE/judge.sqlite               what judges were asked, answered and cost (ledger.py)
 
@@ -14,14 +15,12 @@ become a path. What is damaged is told and left out; docs/store.md tells all tha
 from __future__ import annotations
 
 import gc
-import os
 import re
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +28,29 @@ from filelock import FileLock, Timeout
 
 from a2bench.errors import StoreError, VideoError
 from a2bench.keys import digest, file_sha256
+from a2bench.runs.files import (
+    NO_FILE,
+    Damage,
+    RecordWriter,
+    entries,
+    highest_revision,
+    is_foreign,
+    is_regular,
+    lines_of,
+    publish,
+    reading,
+    writing,
+)
 from a2bench.runs.manifest import from_file, to_file
-from a2bench.runs.record import Record, from_line, newest, to_line
+from a2bench.runs.record import Record, newest
 from a2bench.types import Json, Video
 from a2bench.video import probe
+from a2bench.waiting.locks import alone
 
 FOLDERS = ("records", "videos", "runs", "tmp")
 _HASH = re.compile("[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Damage:
-    """A file, or one line of it, that cannot be what was written."""
-
-    path: Path
-    reason: str
-    line: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.path}{f':{self.line}' if self.line else ''}: {self.reason}"
+_BRIEFLY_S = 2.0
+"""Longer than a run that begins holds a store's lock."""
 
 
 class RunStore:
@@ -58,11 +61,11 @@ class RunStore:
 
     def create(self) -> RunStore:
         """Makes the folders and proves that they can be written."""
-        with writing(self.root):
-            for name in FOLDERS:
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-            with self.staging():
-                pass
+        for path in (self.root / name for name in FOLDERS):
+            with writing(path):
+                path.mkdir(parents=True, exist_ok=True)
+        with writing(self.root), self.staging():
+            pass
         return self
 
     def exists(self) -> bool:
@@ -82,12 +85,12 @@ class RunStore:
         return found
 
     def lines(self) -> Iterator[Record | Damage]:
-        """Every line of every file of records. What follows a last newline is torn, and no line."""
-        try:
-            for path in sorted((self.root / "records").glob("*.jsonl")):
-                yield from lines_of(path)
-        except OSError as error:
-            raise StoreError(f"cannot read the store {self.root}: {error}") from error
+        """Every line of every file of records."""
+        for path in self.record_files():
+            yield from lines_of(path)
+
+    def record_files(self) -> list[Path]:
+        return entries(self.root / "records", ".jsonl")
 
     def writer(self) -> RecordWriter:
         return RecordWriter(self.root / "records" / f"{uuid.uuid4().hex}.jsonl")
@@ -112,7 +115,7 @@ class RunStore:
         """
         path = self.video_path(record.video_sha256, record.key)
         try:
-            return probe(path).notes if path.exists() else ()
+            return probe(path).notes if path.is_file() else ()
         except VideoError as error:
             return (str(error),)
 
@@ -127,6 +130,25 @@ class RunStore:
         if not _HASH.fullmatch(name):
             raise StoreError(f"{self.root}: a record names the video {name!r}, which is no sha256")
         return self.root / "videos" / name[:2] / f"{name}.mp4"
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Keeps others from looking after the store, as long as it lasts; runs may be many.
+
+        Waits, and says so, while somebody does.
+        """
+        with ExitStack() as stack:
+            with self.locked(_tell_who_waits):
+                stack.enter_context(self.staging())  # ``sweep`` sees it from now on
+            yield
+
+    @contextmanager
+    def locked(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Keeps runs from beginning; while somebody else does, tells it once and waits."""
+        told = f"a2bench store is at work on {self.root}"
+        path = self.root / "lock"
+        with alone(path, "the store", lambda _: tell(told), briefly_s=_BRIEFLY_S):
+            yield
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -146,6 +168,8 @@ class RunStore:
     def _claim(self) -> tuple[FileLock, Path]:
         while True:
             folder = self.root / "tmp" / uuid.uuid4().hex
+            if not folder.parent.is_dir():  # the lock would make it, where no store is any more
+                raise StoreError(f"{folder.parent} is gone")
             lock = FileLock(_lock_of(folder), mode=0o666)
             lock.acquire()
             if _lock_of(folder).exists():  # not taken for a dead one's, just as it was made
@@ -155,14 +179,20 @@ class RunStore:
     def sweep(self) -> bool:
         """Removes unfinished work whose owner is gone; returns whether any is still at work."""
         busy = False
-        for path in (self.root / "tmp").glob("*.lock"):
-            try:
-                with FileLock(path, timeout=0):
-                    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-                    path.unlink(missing_ok=True)
-            except Timeout:
-                busy = True
+        for path in self.locks():
+            if is_foreign(path):
+                continue
+            with writing(path):
+                try:
+                    with FileLock(path, timeout=0):
+                        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                        path.unlink(missing_ok=True)
+                except Timeout:
+                    busy = True
         return busy
+
+    def locks(self) -> list[Path]:
+        return entries(self.root / "tmp", ".lock")
 
     def write_manifest(
         self, request: Mapping[str, Json], provenance: Mapping[str, Json], *, revision: int = 0
@@ -186,20 +216,30 @@ class RunStore:
         """Every request, the oldest first, and the files that hold none."""
         found: list[dict[str, Any]] = []
         damage: list[Damage] = []
-        for path in sorted((self.root / "runs").glob("*.json")):
+        for path in entries(self.root / "runs", ".json"):
             try:
-                found.append(from_file(path))
+                with reading(path):
+                    if not is_regular(path):
+                        raise ValueError(NO_FILE)
+                    found.append(from_file(path))
             except ValueError as error:
                 damage.append(Damage(path=path, reason=f"no manifest: {error}"))
         return sorted(found, key=lambda manifest: manifest["revision"]), damage
 
+    def asked_last(self, request: Mapping[str, Json]) -> bool:
+        """Whether the newest request is this one."""
+        found, _ = self.read_manifests()
+        return bool(found) and digest(found[-1]["request"]) == digest(request)
+
     def newest_revision(self) -> int:
-        """The number of the run that was asked for last; 0 before the first."""
-        found, damage = self.read_manifests()
-        revisions = [manifest["revision"] for manifest in found]
-        if damage:  # theirs are unknown, and what comes now must count before it
-            revisions += [record.revision for record in self.records().values()]
-        return max(revisions, default=0)
+        """The highest number of a run that a manifest or a record tells; 0 before the first.
+
+        A manifest may be gone, and what comes now must count before the records that it left.
+        """
+        newest = max((manifest["revision"] for manifest in self.read_manifests()[0]), default=0)
+        for path in self.record_files():
+            newest = highest_revision(path, newest)
+        return newest
 
     def _warn(self, what: str, damage: list[Damage]) -> None:
         if damage:
@@ -210,30 +250,12 @@ class RunStore:
             )
 
 
+def _tell_who_waits(what: str) -> None:
+    warnings.warn(f"{what}: waiting until it has ended", stacklevel=2)
+
+
 def _lock_of(folder: Path) -> Path:
     return folder.with_suffix(".lock")
-
-
-class RecordWriter:
-    """Appends records to a file of its own; a record that was written is on the disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def append(self, *records: Record) -> None:
-        """All of them or none. Raises ``StoreError`` naming the file."""
-        lines = b"".join(map(to_line, records))
-        with writing(self._path), self._path.open("ab", buffering=0) as file:
-            end = file.tell()
-            try:
-                if (written := file.write(lines)) != len(lines):
-                    file.write(lines[written:])  # says why it cannot
-                os.fsync(file.fileno())
-            except OSError:
-                file.truncate(end)  # a torn line must not run into the next one
-                raise
-            if end == 0:
-                _keep_name(self._path)
 
 
 @contextmanager
@@ -246,20 +268,6 @@ def _no_search_for_cycles() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def lines_of(path: Path) -> Iterator[Record | Damage]:
-    """The records of a file, and a damage for each line that is none."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield from_line(line[:-1])
-            except ValueError as error:
-                yield Damage(path=path, line=number, reason=f"damaged record: {error}")
-            except StoreError as error:
-                raise StoreError(f"{path}:{number}: {error}") from error
 
 
 _AGAIN = "run its case again with --policy always"
@@ -282,30 +290,3 @@ def probed(path: Path, sha256: str) -> Video:
             f"{_AGAIN}"
         )
     return video
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Tells what the disk refuses as ``StoreError``, with the path."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def publish(staged: Path, path: Path) -> None:
-    """Gives a finished file its name, so that a crash leaves all of it or nothing."""
-    with staged.open("rb+") as file:
-        os.fsync(file.fileno())
-    staged.replace(path)
-    _keep_name(path)
-
-
-def _keep_name(path: Path) -> None:
-    """Forces a name in a folder to the disk."""
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -6,6 +6,7 @@ Here is the boundary where any failure becomes a record, so that the other works
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,9 +25,10 @@ from a2bench.features import FeatureBank
 from a2bench.keys import canonical_json
 from a2bench.metric import Metric, MetricInfo, metric_licence, outside, within
 from a2bench.redaction import redact, redacted
+from a2bench.runs.files import RecordWriter
 from a2bench.runs.record import Record
 from a2bench.runs.request import Job, Request, score_key
-from a2bench.runs.store import RecordWriter, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Json, Measurement, Status, Video
 from a2bench.video import probe
 
@@ -101,6 +103,7 @@ class Worker:
             out = folder / "video.mp4"
             self._generator.generate(job.case, seed=job.seed, out=out)
             _check_output(folder, out)
+            _make_own(out)
             video = probe(out)
             try:
                 return replace(video, path=self.store.publish(out, video.sha256))
@@ -204,6 +207,14 @@ def _check_output(folder: Path, out: Path) -> None:
         raise GeneratorError(f"generator wrote no video at the path it was given, but {found[:5]}")
     if out.is_symlink() or not out.is_file():
         raise GeneratorError("generator wrote no video: what it left is not a regular file")
+
+
+def _make_own(out: Path) -> None:
+    """Copies a file that has other names, too, under which it could be changed afterwards."""
+    if out.stat().st_nlink > 1:
+        copy = out.with_name("copy")
+        shutil.copyfile(out, copy)
+        copy.replace(out)
 
 
 def _shape(video: Video) -> dict[str, Json]:

@@ -21,16 +21,19 @@ _PREFIX = "a2bench-"
 
 
 @contextmanager
-def alone(path: Path, what: str, tell: Callable[[str], None]) -> Iterator[None]:
+def alone(
+    path: Path, what: str, tell: Callable[[str], None], *, briefly_s: float = 0.0
+) -> Iterator[None]:
     """Holds the lock ``path``; while another process holds it, tells once who waits and waits.
 
-    Raises ``CannotRun`` where the file cannot be made or locked.
+    Nothing is told of one that holds it ``briefly_s`` seconds or less. Raises ``CannotRun`` where
+    the file cannot be made or locked.
     """
     lock = FileLock(path, mode=0o666)  # people who share a folder share its locks
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=briefly_s)
         except Timeout:
             tell(f"{what}: another process is at it; waiting for that")
             lock.acquire(poll_interval=_ASK_S)

@@ -98,7 +98,7 @@ def test_fault_03_disk_full_while_publishing(
     old = blob.read_bytes()
 
     with monkeypatch.context() as patch:
-        patch.setattr("a2bench.runs.store.os.fsync", full_disk)
+        patch.setattr("a2bench.runs.files.os.fsync", full_disk)
         records = do(ask(suite), store, Policy.ALWAYS)
     assert [r.status for r in records] == [Status.FAILED]
     assert records[0].error == f"cannot publish {blob}: No space left on device"
@@ -118,7 +118,7 @@ def test_fault_03_disk_full_gives_exit_code_2(
 ) -> None:
     suite = write_suite(tmp_path / "suite", 1)
 
-    monkeypatch.setattr("a2bench.runs.store.os.fsync", full_disk)
+    monkeypatch.setattr("a2bench.runs.files.os.fsync", full_disk)
     code = main(command(suite, tmp_path / "store", "--in-process")[3:])
     assert code == 2
     assert "No space left on device" in capsys.readouterr().out

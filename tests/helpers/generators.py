@@ -6,11 +6,12 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from a2bench.generator import GeneratorInfo
-from a2bench.types import Case
+from a2bench.types import Case, Json, Suite
 from tests.helpers.makers import write_video
 
 
@@ -157,3 +158,21 @@ class TellsEnvironment(MyGenerator):
 
     def generate(self, case: Case, *, seed: int, out: Path) -> None:
         raise RuntimeError(os.environ.get("A2BENCH_TOLD", "nothing"))
+
+
+class Otherwise(MyGenerator):
+    """Says that it is the same model, and makes other videos."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        write_video(out, self.frames, seed=int(case.key[:8], 16) + seed + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromElsewhere(Otherwise):
+    """As a folder of videos: what it reads is part of a video's key, and not of the model."""
+
+    def prepare(self, suite: Suite) -> tuple[str, ...]:
+        return ()
+
+    def inputs(self, case: Case, *, seed: int) -> Mapping[str, Json]:
+        return {"file": "another"}

@@ -136,3 +136,27 @@ def test_a_run_with_workers_stops_at_the_first_failure(tmp_path: Path) -> None:
     assert "stopped after 1 failure; the same command" in done.stdout
     assert 1 <= len(RunStore(store).records()) < 8
     assert list((store / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run --model collage --store", "selfcheck --store", "doctor --store", "status", "sheet",
+        "fid", "leaderboard", "scores", "store check", "store repair", "store compact",
+        "store merge new", "store merge", "judge costs", "judge export", "judge probe",
+        "judge agreement", "study new there --run", "study serve --run", "weights fit x --run",
+    ],
+)  # fmt: skip
+def test_an_empty_store_is_no_folder(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It is what a variable leaves in a shell that was never set."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*words.split(), ""]) == 1
+    assert "it is empty: name a folder" in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_without_a_store_is_refused(capsys: Capture) -> None:
+    assert main(["compare", ":model"]) == 1
+    assert "':model' names no store" in capsys.readouterr().err

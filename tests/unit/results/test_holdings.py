@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,29 +16,11 @@ from a2bench.results.table import lines_of, read_table
 from a2bench.results.videos import gallery, stored_videos
 from a2bench.runs.store import RunStore
 from a2bench.study.selection import choose
-from a2bench.types import Case, Json, Suite
+from a2bench.types import Suite
 from tests.helpers.fakes import Level
-from tests.helpers.generators import MyGenerator
-from tests.helpers.makers import make_suite, write_video
+from tests.helpers.generators import FromElsewhere, MyGenerator, Otherwise
+from tests.helpers.makers import make_suite
 from tests.helpers.runs import ask, do
-
-
-class Otherwise(MyGenerator):
-    """Says that it is the same model, and makes other videos."""
-
-    def generate(self, case: Case, *, seed: int, out: Path) -> None:
-        write_video(out, self.frames, seed=int(case.key[:8], 16) + seed + 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FromElsewhere(Otherwise):
-    """As a folder of videos: what it reads is part of a video's key, and not of the model."""
-
-    def prepare(self, suite: Suite) -> tuple[str, ...]:
-        return ()
-
-    def inputs(self, case: Case, *, seed: int) -> Mapping[str, Json]:
-        return {"file": "another"}
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import shutil
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from a2bench.runs.loop import Policy
 from a2bench.runs.store import RunStore
 from a2bench.types import Suite
 from tests.helpers.fakes import Level
-from tests.helpers.generators import MyGenerator
-from tests.helpers.makers import make_suite, write_video
-from tests.helpers.runs import ask, do
+from tests.helpers.generators import FromElsewhere, MyGenerator, Otherwise, Raises
+from tests.helpers.makers import make_suite
+from tests.helpers.runs import ask, do, stored
 
 
 @pytest.fixture
@@ -54,70 +55,6 @@ def flip_digit(root: Path) -> Path:
     return path
 
 
-def put(what: bytes) -> Callable[[Path], Path]:
-    """A line before the others of a file of records."""
-
-    def do_it(root: Path) -> Path:
-        path = only(root, "records/*.jsonl")
-        path.write_bytes(what + b"\n" + path.read_bytes())
-        return path
-
-    return do_it
-
-
-def no_sha256(root: Path) -> Path:
-    """A video of an older store, whose lines have no checksum, that names no file."""
-    path = only(root, "records/*.jsonl")
-    lines = path.read_text().splitlines()
-    row = json.loads(lines[0])
-    del row["check"]
-    lines[0] = json.dumps({**row, "schema": 1, "video_sha256": "../../secret"})
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def empty_manifest(root: Path) -> Path:
-    path = only(root, "runs/*.json")
-    path.write_text("")
-    return path
-
-
-def foreign_manifest(root: Path) -> Path:
-    path = root / "runs" / "notes.json"
-    path.write_text('{"mine": true}')
-    return path
-
-
-def other_video(root: Path) -> Path:
-    path = only(root, "videos/*/*.mp4")
-    write_video(path, 12)
-    return path
-
-
-DAMAGES = [
-    flip_digit, put(b""), put(b"[1]"), put(b"[" * 100_000), put(b'{"value":NaN}'), put(b"\xff"),
-    no_sha256, empty_manifest, foreign_manifest, other_video,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.filterwarnings("ignore:.* damaged ")
-def test_damage_is_named_taken_out_and_what_it_cost_is_made_again(
-    store: RunStore, suite: Suite, damage: Callable[[Path], Path]
-) -> None:
-    before = to_csv(collect([store]))
-    path = damage(store.root)
-    (found,) = check(store).damage
-    assert found.path == path
-    (taken,) = repair(store).damage
-    assert str(taken) == str(found)
-    assert check(store).damage == ()
-    removed = [one for one in (store.root / "removed").rglob("*") if one.is_file()]
-    assert [one.name for one in removed] == [path.name]
-    do(ask(suite), store)
-    assert to_csv(collect([store])) == before
-
-
 def test_a_whole_store_is_whole(store: RunStore) -> None:
     found = check(store)
     assert (len(found.records), found.superseded, len(found.videos)) == (6, 0, 3)
@@ -131,18 +68,9 @@ def test_a_video_that_was_deleted_is_no_damage(store: RunStore) -> None:
     assert (found.gone, found.damage) == ((path,), ())
 
 
-def test_a_torn_end_is_no_damage(store: RunStore) -> None:
-    path = only(store.root, "records/*.jsonl")
-    path.write_bytes(path.read_bytes()[:-5])
-    assert check(store).damage == ()
-    assert len(check(store).records) == 5
-
-
 def test_compacting_keeps_what_counts(store: RunStore, suite: Suite) -> None:
     do(ask(suite), store, Policy.ALWAYS)
-    unused = store.root / "videos" / "ab" / f"{'ab' * 32}.mp4"
-    unused.parent.mkdir(exist_ok=True)
-    unused.write_bytes(b"of a run that was killed")
+    unused = store.video_path(stored(store, 5))  # of a run that was killed
     (store.root / "tmp" / "host-123-left").mkdir()
     before = to_csv(collect([store]))
     found = compact(store)
@@ -197,6 +125,73 @@ def test_nothing_is_mended_while_a_run_is_at_work(store: RunStore) -> None:
     assert repair(store).damage == ()
 
 
+class Waits(Exception):
+    """Raised where a run would wait."""
+
+
+def test_no_run_begins_while_a_store_is_looked_after(
+    store: RunStore, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that begins as videos are hashed would lose what it makes."""
+    told: list[str] = []
+
+    def begin() -> None:
+        with store.at_work():
+            pytest.fail("it has begun")
+
+    def tell(text: str, **_: int) -> None:
+        told.append(text)
+        raise Waits
+
+    monkeypatch.setattr("a2bench.runs.store._BRIEFLY_S", 0.01)
+    monkeypatch.setattr("a2bench.runs.store.warnings.warn", tell)
+    other = RunStore(store.root.with_name("other"))
+    do(ask(suite), other)
+    for act in (compact, repair, lambda store, *, tick: merge(store, [other], tick=tick)):
+        with pytest.raises(Waits):
+            act(store, tick=begin)
+    assert told == [f"a2bench store is at work on {store.root}: waiting until it has ended"] * 3
+    assert check(store).damage == ()
+
+
+def test_a_run_waits_and_goes_on(
+    store: RunStore, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("a2bench.runs.store._BRIEFLY_S", 0.01)
+    with ExitStack() as stack:
+        stack.enter_context(store.locked(pytest.fail))
+        monkeypatch.setattr("a2bench.runs.store.warnings.warn", lambda *_, **__: stack.close())
+        assert len(do(ask(suite), store, Policy.ALWAYS)) == 6
+
+
+def test_several_runs_are_at_work_and_one_looks_after(store: RunStore) -> None:
+    with store.at_work(), store.at_work():
+        for act in (compact, repair, lambda store: merge(store, [RunStore(store.root.parent)])):
+            with pytest.raises(CannotRun, match="a run is at work on"):
+                act(store)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        store.locked(pytest.fail),
+        pytest.raises(CannotRun, match=r"a2bench store is at work on .*: wait until it has ended"),
+    ):
+        patch.setattr("a2bench.runs.store._BRIEFLY_S", 0.01)
+        compact(store)
+    compact(store)
+
+
+def test_a_manifest_that_was_taken_out_does_not_hide_what_comes_now(
+    tmp_path: Path, suite: Suite
+) -> None:
+    store = RunStore(tmp_path / "store")
+    for _ in range(3):
+        do(ask(suite, generator=Raises()), store)
+    only(store.root, "runs/*.json").write_text("")
+    repair(store)
+    assert store.newest_revision() == 3
+    assert {one.revision for one in do(ask(suite), store)} == {4}  # the model is cured
+    assert collect([store])[0].cell("level").counts == {"ok": 3}
+
+
 def two_stores(folder: Path, suite: Suite) -> list[RunStore]:
     """One store with the first two cases and one metric, one with the last two and two metrics."""
     stores = [RunStore(folder / name) for name in "ab"]
@@ -239,6 +234,65 @@ def test_other_videos_of_one_model_are_not_merged(tmp_path: Path, suite: Suite) 
     with pytest.raises(CannotRun, match=r"/a and .*/b hold other videos of 'my-generator'"):
         merge(RunStore(tmp_path / "new"), parts)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("what", ["profile", "suite"])
+def test_other_videos_are_not_merged_whatever_the_profile_and_the_suite(
+    tmp_path: Path, suite: Suite, what: str
+) -> None:
+    """A video is made for all profiles, and for all suites that have its case."""
+    asked = ask(replace(suite, name="b") if what == "suite" else suite)
+    asked = replace(asked, profile="b") if what == "profile" else asked
+    same, other, elsewhere = (RunStore(tmp_path / name) for name in ("s", "o", "e"))
+    do(ask(suite), same)
+    do(replace(asked, generator=Otherwise()), other)
+    do(replace(asked, generator=FromElsewhere()), elsewhere)
+    for one in (other, elsewhere):
+        with pytest.raises(CannotRun, match="hold other videos of 'my-generator'"):
+            merge(RunStore(tmp_path / "new"), [same, one])
+    fits = RunStore(tmp_path / "fits")
+    do(asked, fits)
+    merge(RunStore(tmp_path / "new"), [same, fits])
+    assert [row.cell("level").counts for row in collect([RunStore(tmp_path / "new")])] == [
+        {"ok": 3},
+        {"ok": 3},
+    ]
+
+
+def test_a_store_that_has_more_videos_than_its_copy_is_merged_with_it(
+    tmp_path: Path, suite: Suite, store: RunStore
+) -> None:
+    copy = RunStore(Path(shutil.copytree(store.root, tmp_path / "copy")))
+    do(replace(ask(suite, generator=FromElsewhere()), profile="b"), store)
+    merge(copy, [store])
+    assert to_csv(collect([copy])) == to_csv(collect([store]))
+
+
+def test_what_lies_in_the_way_of_a_video_is_not_merged(store: RunStore, tmp_path: Path) -> None:
+    new = RunStore(tmp_path / "new")
+    sha256 = only(store.root, "videos/*/*.mp4").stem
+    path = new.video_path(sha256)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"junk")
+    merge(new, [store])
+    assert check(new).damage == ()
+    assert new.video(sha256).sha256 == sha256
+    path.write_bytes(b"junk")
+    with pytest.raises(CannotRun, match=r"new is damaged: a2bench store repair .* comes first"):
+        merge(new, [store])
+
+
+def test_each_store_is_merged_once(store: RunStore, suite: Suite, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(store.root)
+    new = RunStore(tmp_path / "new")
+    merge(new, [store, RunStore(link), store])
+    assert check(new).superseded == 0
+    before = check(store)
+    for sources in ([store], [new, RunStore(link)]):
+        with pytest.raises(CannotRun, match="itself: name the stores to add to it"):
+            merge(store, sources)
+    assert check(store) == before
 
 
 @pytest.mark.filterwarnings("default:.* damaged ")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from a2bench.errors import CannotRun, UsageError
+from a2bench import evaluate
+from a2bench.errors import CannotRun, StoreError, UsageError
 from a2bench.features import ExtractorInfo, FeatureBank
 from a2bench.metric import Metric, MetricInfo
 from a2bench.results.failures import failures
@@ -16,6 +19,7 @@ from a2bench.runs.loop import Policy, plan
 from a2bench.runs.store import RunStore
 from a2bench.types import Case, Measurement, Status
 from tests.helpers.fakes import Level, Levels, Misbehaves, ReadsBroken
+from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
 from tests.helpers.runs import ask, do
 
@@ -222,3 +226,56 @@ def test_missing_weights_stop_a_run_before_anything_is_made(tmp_path: Path) -> N
     request = ask(make_suite(tmp_path / "s"), Level(levels=NoWeights()))
     with pytest.raises(CannotRun, match=r"levels\.pth are missing: type this"):
         request.prepare()
+
+
+class Keeps(MyGenerator):
+    """Writes a video that has another name, by which it can be changed."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        super().generate(case, seed=seed, out=out)
+        os.link(out, out.parents[3] / "mine.mp4")
+
+
+def test_a_stored_video_has_no_other_name(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    do(ask(make_suite(tmp_path / "s", 1), generator=Keeps()), store)
+    (video,) = (store.root / "videos").glob("*/*.mp4")
+    assert video.read_bytes() == (tmp_path / "mine.mp4").read_bytes()
+    (tmp_path / "mine.mp4").write_bytes(b"changed")
+    assert store.video(video.stem).path == video
+
+
+class Deletes(MyGenerator):
+    """Deletes the store while it is at work."""
+
+    def generate(self, case: Case, *, seed: int, out: Path) -> None:
+        shutil.rmtree(out.parents[2])
+
+
+def test_a_store_that_is_deleted_stops_the_run_and_does_not_come_back(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    with pytest.raises(StoreError, match=f"cannot write {store.root}"):
+        do(ask(make_suite(tmp_path / "s", 2), generator=Deletes()), store)
+    with pytest.raises(StoreError, match="tmp is gone"), store.staging():
+        pass
+    assert not store.root.exists()
+
+
+def test_only_cached_writes_nothing_where_it_was_asked_for_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {
+        "model": MyGenerator(),
+        "suite": make_suite(tmp_path / "s", 1),
+        "profile": "tests.helpers.fakes:profile",
+        "store": tmp_path / "store",
+    }
+    expected = evaluate(**asked)
+    monkeypatch.setattr(RunStore, "create", pytest.fail)  # as in a store that is read-only
+    (row,) = evaluate(**asked, policy="only-cached")
+    assert row.works == expected[0].works
+
+
+def test_a_store_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the store is '': name a folder"):
+        evaluate("collage", store="")

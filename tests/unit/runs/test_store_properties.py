@@ -14,8 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from a2bench.keys import canonical_json
+from a2bench.runs.files import Damage
 from a2bench.runs.record import Record
-from a2bench.runs.store import Damage, RunStore
+from a2bench.runs.store import RunStore
 from a2bench.types import Status
 from tests.helpers.properties import ANY_TEXT, JSON, deterministic
 from tests.helpers.runs import record
@@ -58,7 +59,7 @@ FIELDS = [field.name for field in fields(Record)]
 def _unforced() -> Iterator[None]:
     """Nothing is forced to the disk: there are hundreds of records."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("a2bench.runs.store.os.fsync", lambda descriptor: None)
+        patch.setattr("a2bench.runs.files.os.fsync", lambda descriptor: None)
         yield
 
 
@@ -131,11 +132,10 @@ def test_a_line_that_is_no_record_is_named_and_left_out(
     assert [one.key for one in found if isinstance(one, Record)] == ["a", "b", "c"]
 
 
-def old_line(path: Path, at: int) -> dict[str, Any]:
-    """A line of a store of version 0.1, which had no checksums."""
-    row: dict[str, Any] = json.loads(path.read_bytes().splitlines()[at])
-    del row["check"]
-    return {**row, "schema": 1}
+def old_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file as version 0.1 wrote them, which had no checksums."""
+    rows: list[dict[str, Any]] = list(map(json.loads, path.read_bytes().splitlines()))
+    return [{**{k: row[k] for k in row if k != "check"}, "schema": 1} for row in rows]
 
 
 @deterministic
@@ -154,9 +154,9 @@ def test_a_field_of_any_value_without_a_checksum_is_read_or_named(
     tmp_path: Path, name: str, value: Any, at: int
 ) -> None:
     store, path = filled(tmp_path, [record("one")] * 3)
-    lines = path.read_bytes().splitlines()
-    lines[at] = json.dumps({**old_line(path, at), name: value}).encode()
-    path.write_bytes(b"\n".join([*lines, b""]))
+    rows = old_lines(path)
+    rows[at][name] = value
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = list(store.lines())
     assert [one.line for one in found if isinstance(one, Damage)] in ([], [at + 1])
     assert all(
@@ -168,10 +168,9 @@ def test_a_field_of_any_value_without_a_checksum_is_read_or_named(
 @given(name=st.sampled_from(["schema", *FIELDS]))
 def test_a_record_that_lacks_a_field_is_named(tmp_path: Path, name: str) -> None:
     store, path = filled(tmp_path, [record("a"), record("b")])
-    first, _ = path.read_bytes().splitlines()
-    row = old_line(path, 1)
-    del row[name]
-    path.write_bytes(b"\n".join([first, json.dumps(row).encode(), b""]))
+    rows = old_lines(path)
+    del rows[1][name]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     _, second = store.lines()
     if name == "licence":  # older records have none
         assert isinstance(second, Record)
