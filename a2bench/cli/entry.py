@@ -28,6 +28,7 @@ from a2bench.cli.run import run, selfcheck
 from a2bench.cli.signals import Ended, ending_by_signals
 from a2bench.cli.store import app as store_app
 from a2bench.cli.study import app as study_app
+from a2bench.cli.submission import app as submission_app
 from a2bench.cli.suites import app as suites_app
 from a2bench.cli.weights import app as weights_app
 from a2bench.errors import A2BenchError, CannotRun, UsageError
@@ -35,6 +36,7 @@ from a2bench.errors import A2BenchError, CannotRun, UsageError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(suites_app, name="suites", help="Check a suite, or import one in another layout.")
 app.add_typer(store_app, name="store", help="Check, mend, shrink or merge run stores.")
+app.add_typer(submission_app, name="submission", help="One row in one file, to be sent.")
 app.add_typer(checkpoints_app, name="checkpoints", help="The weights of the profile paper.")
 app.add_typer(weights_app, name="weights", help="A comprehensive score fitted to ratings.")
 app.add_typer(study_app, name="study", help="People rate videos, blind and side by side.")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from a2bench.results.leaderboard import Row
     from a2bench.results.ranks import Scored
     from a2bench.results.recipe import Recipe
+    from a2bench.results.submission import Submission
     from a2bench.results.table import Cell, Line
     from a2bench.results.upkeep import Health
     from a2bench.runs.store import RunStore
@@ -229,6 +230,11 @@ def of_run(watch: Watcher, rows: Sequence[Row], *, complete: bool, notes: Sequen
 def of_check(check: Check) -> Form:
     """A line of the doctor's, with what to do if it is not in order."""
     return {**asdict(check), "remedy": "" if check.ok else check.remedy}
+
+
+def of_submission(path: Path, found: Submission) -> Form:
+    """What a submission was found to hold."""
+    return {"file": str(path), "row": of_row(found.row), "remarks": found.remarks}
 
 
 def of_health(store: RunStore, health: Health) -> Form:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,3 +154,16 @@ def must_be_file(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise CannotRun(f"{path} is not a file")
+
+
+@contextmanager
+def ticking() -> Iterator[Callable[[], None]]:
+    """A count of the videos that were read, on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("videos read:"), TextColumn("{task.completed:.0f}"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda: bar.advance(task)

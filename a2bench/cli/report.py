@@ -38,9 +38,10 @@ def report(
     from rich.console import Console
     from rich.progress import Progress
 
-    from a2bench.report.contents import contents, suite_of
+    from a2bench.report.contents import contents
     from a2bench.report.page import write_page
     from a2bench.results.recipe import load_recipe
+    from a2bench.results.selection import suite_of
 
     if out.suffix != ".html":
         raise UsageError(f"{out}: use a name that ends in .html")
@@ -69,9 +70,10 @@ def figures(
     suite: OfSuiteOption = "",
 ) -> None:
     """Bars, radar, distributions, correlations and differences, for a paper."""
-    from a2bench.report.contents import contents, suite_of
+    from a2bench.report.contents import contents
     from a2bench.report.figures import FIGURES, FORMATS, save
     from a2bench.results.recipe import load_recipe
+    from a2bench.results.selection import suite_of
 
     endings = [f".{one}" for one in split(formats)]
     if not endings or not set(endings) <= set(FORMATS):

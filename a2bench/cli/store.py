@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from a2bench.cli.options import JsonOption, StoreArgument, StoresArgument, existing, terminal
+from a2bench.cli.options import (
+    JsonOption,
+    StoreArgument,
+    StoresArgument,
+    existing,
+    terminal,
+    ticking,
+)
 
 if TYPE_CHECKING:
-    from a2bench.results.upkeep import Health, Tick
+    from a2bench.results.upkeep import Health
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -23,7 +28,7 @@ def check(store: StoreArgument, as_json: JsonOption = False) -> None:
     from a2bench.results.upkeep import check as look
 
     held = existing(store)
-    with _ticking() as tick:
+    with ticking() as tick:
         found = look(held, tick=tick)
     if as_json:
         answer("store-check/1", of_health(held, found))
@@ -39,7 +44,7 @@ def repair(store: StoreArgument) -> None:
     """Take out what is damaged, into the folder `removed`; `run` then makes what is missing."""
     from a2bench.results.upkeep import repair as mend
 
-    with _ticking() as tick:
+    with ticking() as tick:
         found = mend(existing(store), tick=tick)
     _tell(found)
     typer.echo(f"taken out: {len(found.damage)}, kept in {store / 'removed'}")
@@ -50,7 +55,7 @@ def compact(store: StoreArgument) -> None:
     """Keep what counts: one file of records, each video once. The rest goes to `removed`."""
     from a2bench.results.upkeep import compact as shrink
 
-    with _ticking() as tick:
+    with ticking() as tick:
         found = shrink(existing(store), tick=tick)
     _tell(found)
     typer.echo(f"what no longer counts is in {store / 'removed'}: delete it when you like")
@@ -67,25 +72,12 @@ def merge(
     from a2bench.runs.store import RunStore
 
     stores = opened(sources)
-    with _ticking() as tick:
+    with ticking() as tick:
         add(RunStore(into), stores, tick=tick)
     typer.echo(f"{len(RunStore(into).records())} records in {into}")
     for one in stores:
         if (one.root / "judge.sqlite").exists():
             typer.echo(f"what judges answered and cost stays in {one.root / 'judge.sqlite'}")
-
-
-@contextmanager
-def _ticking() -> Iterator[Tick]:
-    """A count of the videos that were read, on a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("videos read:"), TextColumn("{task.completed:.0f}"))
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda: bar.advance(task)
 
 
 def _tell(found: Health) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import stat
 import struct
@@ -42,10 +43,17 @@ class ArchiveLimits:
 DEFAULT_LIMITS = ArchiveLimits()
 
 
-def unpack(archive: Path, into: Path, *, limits: ArchiveLimits = DEFAULT_LIMITS) -> Path:
+def unpack(
+    archive: Path,
+    into: Path,
+    *,
+    limits: ArchiveLimits = DEFAULT_LIMITS,
+    names: re.Pattern[str] | None = None,
+) -> Path:
     """Unpacks a .zip into an empty folder; returns where its content starts.
 
-    That is the one folder that the archive holds, or ``into``. Hidden files are left out. Raises
+    That is the one folder that the archive holds, or ``into``. Hidden files are left out. ``names``
+    is what every entry must be called, where that is known. Raises
     ``VideosError``, with all faults, before anything is written; an entry that turns out to be
     damaged, or another size than the archive says, is refused while it is unpacked.
     """
@@ -54,6 +62,11 @@ def unpack(archive: Path, into: Path, *, limits: ArchiveLimits = DEFAULT_LIMITS)
             entries = opened.infolist()
             space = min(limits.max_bytes, shutil.disk_usage(into).free)
             faults = list(_faults(entries, archive.stat().st_size, space, limits))
+            faults += [
+                f"{_name(entry)!r} does not belong there"
+                for entry in entries[: limits.max_entries]
+                if names and not names.fullmatch(_name(entry))
+            ]
             if faults:
                 raise VideosError([f"{archive}: {fault}" for fault in faults])
             for entry in entries:

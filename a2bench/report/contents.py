@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from a2bench.errors import CannotRun, SuiteError, UnknownName, UsageError
+from a2bench.errors import CannotRun, UsageError
 from a2bench.results.board import Board
 from a2bench.results.charts import DIAGNOSTICS, metrics_of
 from a2bench.results.comparison import Compared, compare
@@ -15,25 +15,6 @@ from a2bench.results.ranks import scored
 from a2bench.results.recipe import Recipe
 from a2bench.results.selection import chosen
 from a2bench.results.table import Line, lines_of
-from a2bench.suites.suite import load_suite
-from a2bench.types import Suite
-
-
-def suite_of(name: str, *, needed: bool = True) -> tuple[Suite | None, str]:
-    """A suite by its name or file, and the name that rows have; none for an empty name.
-
-    One that is not at hand is None too, unless it is ``needed``: then it raises as ``load_suite``.
-    """
-    if not name:
-        return None, ""
-    try:
-        found = load_suite(name)
-    except (UnknownName, SuiteError):
-        if needed:
-            raise
-        return None, name
-    return found, found.name
-
 
 MOST_COMPARED = 8
 """Rows of which all pairs are compared: 28 pairs."""

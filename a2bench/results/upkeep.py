@@ -159,7 +159,7 @@ def compact(store: RunStore, *, tick: Tick = lambda: None) -> Health:
         for path in found.unused:
             _remove(store, path)
         old = store.record_files()
-        _append(store, found.records.values())
+        append(store, found.records.values())
         for path in old:
             _remove(store, path)
         for path in (store.root / "tmp").iterdir():  # of versions that knew no locks
@@ -190,13 +190,13 @@ def _add(into: RunStore, store: RunStore, found: Health) -> None:
     for path, sha256 in found.videos.items():
         target = into.video_path(sha256)
         if not target.exists() or _other(target, sha256):
-            _copy(path, into, sha256)
+            copy_video(path, into, sha256)
     fresh = [
         replace(record, revision=record.revision + base)
         for key, record in found.records.items()
         if record.final or key not in here or not here[key].final
     ]
-    _append(into, fresh)
+    append(into, fresh)
     for manifest in store.manifests():
         revision = manifest["revision"] + base
         into.write_manifest(manifest["request"], manifest["provenance"], revision=revision)
@@ -249,7 +249,7 @@ def _refuse(what: str) -> NoReturn:
     raise CannotRun(f"{what}: wait until it has ended")
 
 
-def _append(store: RunStore, records: Iterable[Record]) -> None:
+def append(store: RunStore, records: Iterable[Record]) -> None:
     """A new file of records, there as a whole or not at all."""
     with store.staging() as folder, writing(store.root / "records"):
         staged = folder / "records.jsonl"
@@ -258,7 +258,8 @@ def _append(store: RunStore, records: Iterable[Record]) -> None:
         publish(staged, store.root / "records" / f"{folder.name}.jsonl")
 
 
-def _copy(path: Path, into: RunStore, sha256: str) -> None:
+def copy_video(path: Path, into: RunStore, sha256: str) -> None:
+    """Puts a video into a store under its sha256. Raises ``StoreError`` if it has another."""
     with into.staging() as folder, writing(into.video_path(sha256)):
         staged = folder / "video.mp4"
         shutil.copyfile(path, staged)

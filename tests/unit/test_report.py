@@ -15,12 +15,13 @@ from PIL import Image
 
 from a2bench.cli import main
 from a2bench.errors import UsageError
-from a2bench.report.contents import MOST_COMPARED, Contents, contents, suite_of
+from a2bench.report.contents import MOST_COMPARED, Contents, contents
 from a2bench.report.figures import FIGURES, save
 from a2bench.report.gallery import exhibits
 from a2bench.report.page import write_page
 from a2bench.report.pictures import WIDTHS_PX, strip
 from a2bench.results.recipe import parse
+from a2bench.results.selection import suite_of
 from a2bench.runs.store import RunStore
 from a2bench.types import Suite
 from a2bench.video import probe, sampled
