@@ -169,6 +169,8 @@ def test_a_mapping_is_redacted_by_name() -> None:
         "steps": 50,
         "words": ["--pass", SECRET],
         "frames": [1.5, None],
+        "headers": [["X-Api-Key", SECRET], ["Accept", "x"]],
+        "fields": ["key", "prompt"],
     }
     assert redacted(params) == {
         "apiKey": MARK,
@@ -181,6 +183,8 @@ def test_a_mapping_is_redacted_by_name() -> None:
         "steps": 50,
         "words": ["--pass", MARK],
         "frames": [1.5, None],
+        "headers": [["X-Api-Key", MARK], ["Accept", "x"]],
+        "fields": ["key", "prompt"],
     }
 
 
