@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -24,6 +25,8 @@ from a2bench.types import Case, Json
 
 REQUEST_VERSION = 1
 TAIL_CHARACTERS = 4000
+_BEGIN = b"-----BEGIN PRIVATE KEY-----\n"
+_KEY = re.compile(rb"-----(BEGIN|END) [A-Z ]*(?:PRIVATE KEY|\Z)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,22 +128,40 @@ class _Tail:
     """The end of what a pipe brings, read as it comes so that the program never has to wait.
 
     Secrets are taken out before it is cut, so that none is cut to a part that nothing would find.
+    Of a flood, what is kept for that begins with a line or a word, and knows whether it begins
+    inside a private key.
     """
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
         self._end = b""
+        self._begin = b""
         self._thread = Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def text(self) -> str:
         self._thread.join(timeout=1.0)  # a process that broke away may hold the pipe open
-        return redact(self._end.decode("utf-8", "replace")).strip()[-TAIL_CHARACTERS:]
+        said = (self._begin + self._end).decode("utf-8", "replace")
+        return redact(said).strip()[-TAIL_CHARACTERS:]
 
     def _read(self) -> None:
         with self._pipe as pipe:
             while chunk := os.read(pipe.fileno(), 2**16):
-                self._end = (self._end + chunk)[-8 * TAIL_CHARACTERS :]
+                self._end += chunk
+                if len(self._end) > 16 * TAIL_CHARACTERS:
+                    self._shorten()
+
+    def _shorten(self) -> None:
+        """Forgets all but the last characters, from the start of a line or a word among them."""
+        cut = len(self._end) - 8 * TAIL_CHARACTERS
+        for start in (rb"\n", rb"\s", rb"[^\w+/=.-]"):
+            found = re.compile(start).search(self._end, cut, len(self._end) - 4 * TAIL_CHARACTERS)
+            if found:
+                cut = found.end()
+                break
+        gone, self._end = self._begin + self._end[:cut], self._end[cut:]
+        marks = _KEY.findall(gone)
+        self._begin = _BEGIN if marks and marks[-1] == b"BEGIN" else b""
 
 
 def _request(case: Case, seed: int, out: Path) -> dict[str, Json]:
