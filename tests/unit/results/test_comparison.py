@@ -231,7 +231,7 @@ def test_a_recipe_s_score_is_compared_where_the_cases_are_the_same() -> None:
 
 
 def test_metrics_that_apply_to_no_case_are_named_and_left_out() -> None:
-    values = {"m": drawn(1, 8), "n": [None] * 8}
+    values: Values = {"m": drawn(1, 8), "n": [None] * 8}
     found = compare([row(name, values) for name in "ab"])
     assert [one.metric for one in found.pairs] == ["m"]
     assert found.notes == ("without a value in any row: n",)
