@@ -1,0 +1,185 @@
+"""Lynx's resampler and adapters on diffusers' plain transformer, held to the public code.
+
+The numbers were computed with the public code (bytedance/lynx 3a6a91a on diffusers 0.33.1, torch
+2.13.0, CPU, float32) on small networks whose weights depend on the names of their keys alone
+(``random_weights``; keys of the base as they are, others with ``resampler.``, ``ip.N.``,
+``ref.N.`` before them). Tolerance 1e-4 for the mean, deviation and first values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from a2bench.generators.lynx.adapters import Adapters, Identity, Reference, Subject
+from a2bench.generators.lynx.guidance import guided
+from a2bench.generators.lynx.resampler import Resampler
+from a2bench.networks.torchvision import ensure_torchvision
+from tests.golden.make_skyreels_a2 import random_weights
+
+pytestmark = pytest.mark.slow
+
+Told = tuple[float, float, tuple[float, ...], float]
+"""Mean, deviation, the first four values, the sum of absolute values."""
+
+
+def filled(network: nn.Module, prefix: str = "") -> Any:
+    layout = {prefix + name: tuple(value.shape) for name, value in network.state_dict().items()}
+    weights = random_weights(layout)
+    network.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+class Small:
+    """The small networks and their inputs."""
+
+    def __init__(self) -> None:
+        ensure_torchvision()
+        from diffusers import WanTransformer3DModel
+
+        self.transformer = filled(
+            WanTransformer3DModel(
+                patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=32, in_channels=16,
+                out_channels=16, text_dim=24, freq_dim=32, ffn_dim=96, num_layers=2,
+                cross_attn_norm=True, qk_norm="rms_norm_across_heads", eps=1e-6,
+                rope_max_seq_len=64,
+            )
+        )  # fmt: skip
+        self.resampler = filled(
+            Resampler(dim=40, depth=2, head_dim=8, queries=4, embedding_dim=16, output_dim=64),
+            "resampler.",
+        )
+        self.adapters = Adapters(
+            transformer=self.transformer,
+            identity={i: filled(Identity(64, 64, 4), f"ip.{i}.") for i in range(2)},
+            reference={i: filled(Reference(64), f"ref.{i}.") for i in range(2)},
+        )
+        random = torch.Generator().manual_seed(0)
+        shapes = (1, 16, 3, 4, 6), (1, 7, 24), (1, 5, 24), (1, 16, 1, 4, 4), (1, 1, 16)
+        drawn = (torch.randn(shape, generator=random) for shape in shapes)
+        self.latents, self.text, ref_text, ref_latent, self.face = drawn
+        self.tokens = self.resampler(self.face)
+        with self.adapters.recording() as features:
+            self.transformer(
+                hidden_states=ref_latent, timestep=torch.tensor([0]), encoder_hidden_states=ref_text
+            )
+        self.features = features
+
+    def answer(self, subject: Subject | None = None) -> Tensor:
+        with self.adapters.showing(subject or Subject()):
+            answer: Tensor = self.transformer(
+                hidden_states=self.latents, timestep=torch.tensor([700]),
+                encoder_hidden_states=self.text, return_dict=False,
+            )[0]  # fmt: skip
+        return answer
+
+
+@pytest.fixture(scope="module")
+def small() -> Small:
+    with torch.no_grad():
+        return Small()
+
+
+def check(found: Tensor, told: Told) -> None:
+    mean, deviation, first, total = told
+    assert (found.mean().item(), found.std().item()) == pytest.approx((mean, deviation), abs=1e-4)
+    assert found.flatten()[:4].tolist() == pytest.approx(first, abs=1e-4)
+    assert found.abs().sum().item() == pytest.approx(total, abs=1e-4 * found.numel())
+
+
+def test_the_base_is_as_small_as_it_was(small: Small) -> None:
+    assert sum(value.numel() for value in small.transformer.parameters()) == 138_432
+
+
+def test_tokens_of_a_face_are_the_public_code_s(small: Small) -> None:
+    check(small.tokens, (0.004208, 0.72016, (-0.38974, -0.10573, -0.38102, -0.16329), 145.6877))
+    nobody = small.resampler(0 * small.face)  # the tokens of nobody are not zero
+    assert nobody.flatten()[:4].tolist() == pytest.approx(
+        (0.04228, -0.05948, -0.64204, 0.75486), abs=1e-4
+    )
+    assert nobody.abs().sum().item() == pytest.approx(142.6245, abs=0.02)
+
+
+def test_features_of_a_reference_are_the_public_code_s(small: Small) -> None:
+    assert len(small.features) == 2
+    told = (-0.056439, 1.034029, (0.46943, 0.41353, -0.33956, -0.669), 207.6743)
+    check(small.features[1], told)
+
+
+@pytest.mark.parametrize(
+    ("ip_scale", "ref_scale", "told"),
+    [
+        (0.0, 0.0, (0.156292, 1.367188, (-0.20992, -2.34323, -0.65732, 0.40188), 1265.7333)),
+        (1.0, 0.0, (0.150211, 1.300683, (-0.93829, -0.7956, -1.1385, 1.36248), 1217.3972)),
+        (0.0, 1.0, (0.21626, 1.352391, (-0.71129, -1.90187, -0.99232, 0.60433), 1258.9009)),
+        (1.0, 1.0, (0.19941, 1.30152, (-1.33095, -0.53436, -1.38082, 1.51138), 1225.4353)),
+        (0.5, 0.25, (0.174508, 1.308368, (-0.76882, -1.45903, -1.04532, 1.03044), 1224.0873)),
+    ],
+    ids=["base", "id", "ref", "both", "scaled"],
+)
+def test_adapters_are_the_public_code_s(
+    small: Small, ip_scale: float, ref_scale: float, told: Told
+) -> None:
+    subject = Subject(
+        tokens=small.tokens, features=small.features, ip_scale=ip_scale, ref_scale=ref_scale
+    )
+    check(small.answer(subject), told)
+
+
+def test_without_a_subject_the_base_is_untouched(small: Small) -> None:
+    base = small.answer()
+    off = Subject(tokens=small.tokens, features=small.features, ip_scale=0.0, ref_scale=0.0)
+    assert torch.equal(small.answer(off), base)
+    small.answer(Subject(tokens=small.tokens, features=small.features))
+    assert torch.equal(small.answer(), base)
+    modules = small.transformer.modules()
+    assert not any(module._forward_pre_hooks for module in modules)
+
+
+def test_hooks_go_when_a_forward_fails(small: Small) -> None:
+    subject = Subject(tokens=small.tokens[..., :3])
+    with pytest.raises(RuntimeError):
+        small.answer(subject)
+    assert not any(module._forward_pre_hooks for module in small.transformer.modules())
+
+
+def test_lite_takes_keys_without_weights_of_their_own(small: Small) -> None:
+    """Every second block, tokens of another size, no registers and no biases."""
+    lite = Identity(64, 32, 0)
+    assert set(lite.state_dict()) == {"to_k_ip.weight", "to_v_ip.weight"}
+    adapters = Adapters(transformer=small.transformer, identity={0: filled(lite, "ip.0.")})
+    tokens = torch.ones(1, 4, 32)
+    with adapters.showing(Subject(tokens=tokens)):
+        found = small.transformer(
+            hidden_states=small.latents, timestep=torch.tensor([700]),
+            encoder_hidden_states=small.text, return_dict=False,
+        )[0]  # fmt: skip
+    assert not torch.allclose(found, small.answer())
+
+
+def test_the_published_sizes() -> None:
+    with torch.device("meta"):
+        resampler, identity, reference = Resampler(), Identity(5120, 5120, 16), Reference(5120)
+    count = [
+        sum(v.numel() for v in network.parameters()) for network in (resampler, identity, reference)
+    ]
+    assert count[0] == pytest.approx(85.92e6, rel=1e-4)
+    assert 40 * count[1] == pytest.approx(2.10e9, rel=1e-3)
+    assert 40 * count[2] == pytest.approx(2.098e9, rel=1e-3)
+    names = {name: tuple(value.shape) for name, value in resampler.state_dict().items()}
+    assert names["latents"] == (1, 16, 1280)
+    assert names["layers.3.0.to_kv.weight"] == (2560, 1280)
+    assert names["layers.0.1.1.weight"] == (5120, 1280)
+    assert names["layers.0.1.3.weight"] == (1280, 5120)
+    assert "layers.0.1.1.bias" not in names
+
+
+def test_guidance_of_two_conditions() -> None:
+    u, i, c = (torch.randn(3, generator=torch.Generator().manual_seed(n)) for n in range(3))
+    told = guided(u, i, c, by_image=2.0, by_text=5.0)
+    assert torch.allclose(told, u + 2 * (i - u) + 5 * (c - i))
+    assert torch.allclose(guided(u, u, c, by_image=2.0, by_text=5.0), u + 5 * (c - u))
+    assert torch.allclose(guided(u, c, c, by_image=2.0, by_text=5.0), u + 2 * (c - u))
