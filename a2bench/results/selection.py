@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from a2bench.errors import CannotRun, SuiteError, UnknownName, UsageError
+from a2bench.errors import CannotRun, UsageError
 from a2bench.results.leaderboard import Row, collect
 from a2bench.results.videos import opened
 from a2bench.runs.store import RunStore
-from a2bench.suites.suite import load_suite
+from a2bench.suites.suite import load_suite, packaged_suite
 from a2bench.types import Suite
 
 
@@ -59,17 +59,13 @@ def labels(rows: Sequence[Row]) -> list[str]:
 def suite_of(name: str, *, needed: bool = True) -> tuple[Suite | None, str]:
     """A suite by its name or file, and the name that rows have; none for an empty name.
 
-    One that is not at hand is None too, unless it is ``needed``: then it raises as ``load_suite``.
+    A name that is not ``needed`` is what a store or file says: only packaged suites are read then,
+    and any other is None. Else raises as ``load_suite``.
     """
-    if not name:
-        return None, ""
-    try:
-        found = load_suite(name)
-    except (UnknownName, SuiteError):
-        if needed:
-            raise
-        return None, name
-    return found, found.name
+    if not needed:
+        return packaged_suite(name), name
+    found = load_suite(name) if name else None
+    return found, found.name if found else ""
 
 
 def _parts(name: str) -> tuple[Path, str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from a2bench.errors import CannotRun, SuiteError, UnknownName
+from a2bench.errors import CannotRun
 from a2bench.results.leaderboard import Row, collect
 from a2bench.runs.store import RunStore, probed
-from a2bench.suites.suite import load_suite
+from a2bench.suites.suite import packaged_suite
 from a2bench.types import Case, Status, Video, VideoId
 
 
@@ -82,9 +82,8 @@ def gallery(paths: Sequence[Path]) -> list[StoredVideo]:
 
 
 def case_of(video: StoredVideo) -> Case | None:
-    """The case of a video, if its suite is at hand and still the same."""
-    try:
-        suite = load_suite(video.suite)
-    except (UnknownName, SuiteError):
+    """The case of a video, if its suite comes with a2bench and is still the same."""
+    suite = packaged_suite(video.suite)
+    if suite is None:
         return None
     return next((case for case in suite.cases if case.key == video.case_key), None)

@@ -51,6 +51,11 @@ def packaged_suites() -> tuple[str, ...]:
     return tuple(names)
 
 
+def packaged_suite(name: str) -> Suite | None:
+    """A packaged suite by its name; None for any other, which as a path could be any file."""
+    return load_suite(name) if name in packaged_suites() else None
+
+
 def load_suite(source: str | Path) -> Suite:
     """A checked suite: a packaged name or a path ending in ``.jsonl``, with or without ``:SUBSET``.
 

@@ -181,7 +181,16 @@ def test_rows_of_other_suites_and_profiles_have_no_common_page(folder: Path) -> 
     do(ask(Suite(**{**vars(other), "name": "other"})), RunStore(folder / "two"))
     with pytest.raises(UsageError, match=r"rows of the suites other, .*: --suite names one"):
         contents([str(folder / "store"), str(folder / "two")])
-    assert suite_of("nowhere", needed=False) == (None, "nowhere")
+
+
+def test_a_suite_s_name_in_a_store_is_no_path(tmp_path: Path) -> None:
+    path = str(write_suite(tmp_path / "suite", 2))
+    assert suite_of(path, needed=False) == (None, path)  # though the file is there
+    asked, name = suite_of(path)
+    assert asked is not None
+    assert name == asked.name
+    ours, _ = suite_of("a2bench-open:mini", needed=False)
+    assert ours is not None
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
