@@ -8,46 +8,22 @@ The numbers were computed with the public code (bytedance/lynx 3a6a91a on diffus
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from a2bench.generators.lynx.adapters import Adapters, Identity, Reference, Subject
-from a2bench.generators.lynx.guidance import guided
 from a2bench.generators.lynx.resampler import Resampler
-from a2bench.networks.torchvision import ensure_torchvision
-from tests.golden.make_skyreels_a2 import random_weights
+from tests.helpers.wan import Told, check, filled, transformer
 
 pytestmark = pytest.mark.slow
-
-Told = tuple[float, float, tuple[float, ...], float]
-"""Mean, deviation, the first four values, the sum of absolute values."""
-
-
-def filled(network: nn.Module, prefix: str = "") -> Any:
-    layout = {prefix + name: tuple(value.shape) for name, value in network.state_dict().items()}
-    weights = random_weights(layout)
-    network.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
-    return network.eval().requires_grad_(requires_grad=False)
 
 
 class Small:
     """The small networks and their inputs."""
 
     def __init__(self) -> None:
-        ensure_torchvision()
-        from diffusers import WanTransformer3DModel
-
-        self.transformer = filled(
-            WanTransformer3DModel(
-                patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=32, in_channels=16,
-                out_channels=16, text_dim=24, freq_dim=32, ffn_dim=96, num_layers=2,
-                cross_attn_norm=True, qk_norm="rms_norm_across_heads", eps=1e-6,
-                rope_max_seq_len=64,
-            )
-        )  # fmt: skip
+        self.transformer = transformer()
         self.resampler = filled(
             Resampler(dim=40, depth=2, head_dim=8, queries=4, embedding_dim=16, output_dim=64),
             "resampler.",
@@ -81,13 +57,6 @@ class Small:
 def small() -> Small:
     with torch.no_grad():
         return Small()
-
-
-def check(found: Tensor, told: Told) -> None:
-    mean, deviation, first, total = told
-    assert (found.mean().item(), found.std().item()) == pytest.approx((mean, deviation), abs=1e-4)
-    assert found.flatten()[:4].tolist() == pytest.approx(first, abs=1e-4)
-    assert found.abs().sum().item() == pytest.approx(total, abs=1e-4 * found.numel())
 
 
 def test_the_base_is_as_small_as_it_was(small: Small) -> None:
@@ -175,11 +144,3 @@ def test_the_published_sizes() -> None:
     assert names["layers.0.1.1.weight"] == (5120, 1280)
     assert names["layers.0.1.3.weight"] == (1280, 5120)
     assert "layers.0.1.1.bias" not in names
-
-
-def test_guidance_of_two_conditions() -> None:
-    u, i, c = (torch.randn(3, generator=torch.Generator().manual_seed(n)) for n in range(3))
-    told = guided(u, i, c, by_image=2.0, by_text=5.0)
-    assert torch.allclose(told, u + 2 * (i - u) + 5 * (c - i))
-    assert torch.allclose(guided(u, u, c, by_image=2.0, by_text=5.0), u + 5 * (c - u))
-    assert torch.allclose(guided(u, c, c, by_image=2.0, by_text=5.0), u + 2 * (c - u))

@@ -1,0 +1,1 @@
+"""What models on Wan's transformer share."""
