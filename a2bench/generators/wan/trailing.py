@@ -1,4 +1,4 @@
-"""References as clean latent frames behind a video's own: Phantom (arXiv 2502.11079), SkyReels-V3."""
+"""References as clean latent frames behind a video's own, as Phantom and SkyReels-V3 have them."""
 
 from __future__ import annotations
 

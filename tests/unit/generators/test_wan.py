@@ -1,8 +1,8 @@
 """What models on Wan share, held to numbers of the public code and of the plain class.
 
 Trailing references: diffusers' plain class (torch 2.13.0, CPU, float32) on the small weights of
-``tests.helpers.wan``; the public pipelines do the same by reading. Schedules: diffusers 0.33.1, which
-are native Wan's. Tolerance 1e-4.
+``tests.helpers.wan``; the public pipelines do the same by reading. Schedules: diffusers 0.33.1,
+which are native Wan's. Tolerance 1e-4.
 """
 
 from __future__ import annotations
@@ -96,20 +96,19 @@ def test_schedules_are_native_wan_s(
     assert times[-len(last) :] == last
 
 
+SMALL = {"num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960}
+
+
 @pytest.mark.parametrize(
     ("name", "config", "count"),
     [
-        ("WanTransformer3DModel", {"num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960}, 1_418_996_800),
+        ("WanTransformer3DModel", SMALL, 1_418_996_800),
         ("WanTransformer3DModel", {}, 14_288_491_584),
-        (
-            "WanVACETransformer3DModel",
-            {"num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960, "vace_layers": list(range(0, 30, 2))},
-            2_153_972_032,
-        ),
-        ("WanVACETransformer3DModel", {"vace_layers": list(range(0, 40, 5))}, 17_337_592_896),
+        ("WanVACETransformer3DModel", SMALL | {"vace_layers": [*range(0, 30, 2)]}, 2_153_972_032),
+        ("WanVACETransformer3DModel", {"vace_layers": [*range(0, 40, 5)]}, 17_337_592_896),
     ],
     ids=["1.3B", "14B", "VACE-1.3B", "VACE-14B"],
-)  # fmt: skip
+)
 def test_the_published_sizes(name: str, config: dict[str, Any], count: int) -> None:
     ensure_torchvision()
     import diffusers
