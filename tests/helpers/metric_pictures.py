@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 OUT = ROOT / "docs" / "metrics"
 CASE = "open-003"
-TILES, TILE_PX, EDGE_PX = 3, 422, 6
-"""Of a sheet the first frames are kept, which is as wide as a page."""
+TILES, TILE_PX, EDGE_PX = (0, 3), 422, 6
+"""Of a sheet two frames are kept, which are as wide as a page."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73")
 LEVEL = "levels of 255"
 
@@ -69,14 +69,18 @@ def _video(folder: Path, model: str, case: Case) -> Video:
 
 
 def _seen(name: str, case: Case, video: Video) -> None:
-    """What ``a2bench inspect --metrics NAME`` draws, its first frames."""
+    """What ``a2bench inspect --metrics NAME`` draws, of two frames."""
     found = inspect(video, case, choose_metrics(build_profile("lite"), [name]))
     print(name, found.findings)
     with tempfile.TemporaryDirectory() as folder:
         sheet(video, found, whole := Path(folder) / "sheet.png")
         page = Image.open(whole).convert("RGB")
-    width = min(page.width, EDGE_PX + TILES * TILE_PX)
-    page.crop((0, 0, width, page.height)).save(OUT / f"{name}.jpg", quality=72, optimize=True)
+    kept = Image.new("RGB", (EDGE_PX + len(TILES) * TILE_PX, page.height), "white")
+    for place, tile in enumerate(TILES):
+        left = EDGE_PX + tile * TILE_PX
+        part = page.crop((left, 0, left + TILE_PX, page.height))
+        kept.paste(part, (EDGE_PX + place * TILE_PX, 0))
+    kept.save(OUT / f"{name}.jpg", quality=82, optimize=True)
 
 
 def _detail(name: str, case: Case, video: Video) -> Mapping[str, Json]:
@@ -91,7 +95,7 @@ def _qualities(case: Case, made: Mapping[str, Video]) -> None:
             panel.plot(course, color=colour, label=name)
         panel.set_xlabel("sampled frame")
         panel.set_ylabel("quality")
-        panel.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+        panel.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def _errors(case: Case, made: Mapping[str, Video]) -> None:
@@ -100,8 +104,8 @@ def _errors(case: Case, made: Mapping[str, Video]) -> None:
             errors = _detail("motion_smoothness", case, made[name])["errors"]
             panel.plot(range(1, 2 * len(errors), 2), errors, color=colour, label=name)
         panel.set_xlabel("odd frame")
-        panel.set_ylabel(f"error of its prediction, {LEVEL}")
-        panel.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+        panel.set_ylabel(f"error, {LEVEL}")
+        panel.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def _changes(case: Case, made: Mapping[str, Video]) -> None:
@@ -111,15 +115,15 @@ def _changes(case: Case, made: Mapping[str, Video]) -> None:
         with _panels(metric, 2) as panels:
             for panel, name in zip(panels, ("collage", control), strict=True):
                 course: Sequence[float] = seen[name].changes
-                what = "greatest change from the frame before"
+                what = "greatest change"
                 if metric == "fades":
-                    course, what = seen[name].contrasts, "contrast of the frame"
+                    course, what = seen[name].contrasts, "contrast"
                 panel.plot(range(len(seen[name].levels) - len(course), len(seen[name].levels)),
                            course, color=COLOURS[name != "collage"])  # fmt: skip
                 panel.set_title(f"{name}: {_value(metric, case, made[name])}", loc="left")
                 panel.set_xlabel("frame")
                 panel.set_ylim(bottom=0)
-            panels[0].set_ylabel(f"{what},\n{LEVEL}")
+            panels[0].set_ylabel(f"{what}, {LEVEL}")
 
 
 def _value(metric: str, case: Case, video: Video) -> str:
@@ -128,7 +132,7 @@ def _value(metric: str, case: Case, video: Video) -> str:
     return f"{metric} {value:.2g}"
 
 
-class _panels:  # noqa: N801 - used as a function is
+class _panels:
     """Panels beside each other, saved as the metric's picture in the end."""
 
     def __init__(self, name: str, count: int) -> None:
@@ -136,15 +140,18 @@ class _panels:  # noqa: N801 - used as a function is
         from matplotlib.figure import Figure
 
         self.name = name
-        plain = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-        with mpl.rc_context({"font.size": 10, "axes.titlesize": 10, **plain}):
-            self.figure = Figure(figsize=(9, 2.6), layout="constrained")
-            self.axes = self.figure.subplots(1, count, squeeze=False, sharey=True)[0].tolist()
+        with mpl.rc_context({"font.size": 10, "axes.titlesize": 10}):
+            self.figure = Figure(figsize=(8.6, 2.6), layout="constrained")
+            self.axes: list[Axes] = list(
+                self.figure.subplots(1, count, squeeze=False, sharey=True)[0]
+            )
 
     def __enter__(self) -> list[Axes]:
         return self.axes
 
     def __exit__(self, *_: Any) -> None:
+        for panel in self.axes:
+            panel.spines[["top", "right"]].set_visible(False)
         self.figure.savefig(OUT / f"{self.name}.png", dpi=110)
 
 
