@@ -122,7 +122,7 @@ def _changes(case: Case, made: Mapping[str, Video]) -> None:
                            course, color=COLOURS[name != "collage"])  # fmt: skip
                 panel.set_title(f"{name}: {_value(metric, case, made[name])}", loc="left")
                 panel.set_xlabel("frame")
-                panel.set_ylim(bottom=0)
+            panels[0].set_ylim(bottom=0)
             panels[0].set_ylabel(f"{what}, {LEVEL}")
 
 
