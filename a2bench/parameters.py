@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -44,6 +45,21 @@ def typed(factory: Callable[..., Any], texts: Mapping[str, str]) -> dict[str, An
         )
         found[name] = _value(name, text, _kinds(_evaluated(given, spaces)))
     return found
+
+
+def above_zero(component: object, *names: str) -> None:
+    """Raises ``UsageError`` for a parameter that is no finite number above 0."""
+    for name in names:
+        value = getattr(component, name)
+        if not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{name} is {value:g}: give a number above 0")
+
+
+def within(component: object, name: str, least: float, most: float) -> None:
+    """Raises ``UsageError`` for a parameter that is outside its bounds."""
+    value = getattr(component, name)
+    if not least <= value <= most:
+        raise UsageError(f"{name} is {value:g}: give a number from {least:g} to {most:g}")
 
 
 def _value(name: str, text: str, kinds: frozenset[Any]) -> Any:

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from a2bench.results.ranks import scored
 from a2bench.results.recipe import Recipe
 from a2bench.results.table import Cell, Line
-from a2bench.stats import Interval, bootstrap_mean, wilson
+from a2bench.stats import (
+    Interval,
+    bootstrap_mean,
+    paired_permutation,
+    paired_proportions,
+    wilson,
+)
 
 CASES = (5, 10, 30, 50)
 RESAMPLES = 2000
@@ -65,6 +71,41 @@ PROPORTIONS: dict[str, tuple[Draw, float]] = {
 }
 
 
+Pairs = Callable[[np.random.Generator, int], tuple[Floats, Floats]]
+"""Values of two models on the same cases."""
+
+
+def hard_cases(random: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+    """What makes a case hard for one does so for the other."""
+    hard = random.beta(5, 5, n)
+    return hard + random.normal(0, 0.1, n), hard + random.normal(0, 0.1, n)
+
+
+def skewed(random: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+    """Two models that share nothing, each very skewed."""
+    return random.beta(0.5, 3, n), random.beta(0.5, 3, n)
+
+
+def ones(p: float, q: float, alike: float) -> Pairs:
+    """Zeros and ones with rates p and q; a share ``alike`` of the cases decides for both."""
+
+    def draw(random: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+        shared, own, other = random.random((3, n))
+        same = random.random(n) < alike
+        first, second = np.where(same, shared, own) < p, np.where(same, shared, other) < q
+        return first.astype(np.float64), second.astype(np.float64)
+
+    return draw
+
+
+PAIRS: dict[str, tuple[Pairs, float]] = {
+    "hard for both": (hard_cases, 0.0),
+    "very skewed": (skewed, 0.0),
+    "p = 0.9 and 0.9": (ones(0.9, 0.9, 0.5), 0.0),
+    "p = 0.9 and 0.6": (ones(0.9, 0.6, 0.5), 0.3),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1000)
@@ -85,6 +126,13 @@ def main() -> None:
     ):
         cells = [f"{_scores(n, pair, rare, trials):.3f}" for n in CASES]
         print(f"  {name:<42}" + "".join(f"{cell:>16}" for cell in cells))
+    for name, (pairs, truth) in PAIRS.items():
+        cells = [_pairs(pairs, truth, n, trials) for n in CASES]
+        print(f"  {'pairs, ' + name:<42}" + "".join(f"{cell:>16}" for cell in cells))
+    for name, (pairs, truth) in PAIRS.items():
+        if not truth:
+            cells = [f"{_false_positives(pairs, n, trials):.3f}" for n in CASES]
+            print(f"  {'p <= 0.05, ' + name:<42}" + "".join(f"{cell:>16}" for cell in cells))
 
 
 def _share(
@@ -99,6 +147,35 @@ def _share(
         low, high = np.quantile(values.mean(axis=1)[drawn].mean(axis=1), (0.025, 0.975))
         peer += low <= mean <= high
     return f"{held / trials:.3f} ({peer / trials:.3f})"
+
+
+def _pairs(draw: Pairs, truth: float, n: int, trials: int) -> str:
+    """How often the interval of a difference holds it."""
+    random, held, peer = np.random.default_rng(n), 0, 0
+    for _ in range(trials):
+        x, y = draw(random, n)
+        if set(x) | set(y) <= {0.0, 1.0}:
+            interval = paired_proportions(x.tolist(), y.tolist())
+        else:
+            interval = bootstrap_mean([[d] for d in (x - y).tolist()], resamples=RESAMPLES)
+        held += _holds(interval, truth)
+        drawn = (x - y)[random.integers(n, size=(RESAMPLES, n))].mean(axis=1)
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        peer += low <= truth <= high
+    return f"{held / trials:.3f} ({peer / trials:.3f})"
+
+
+def _false_positives(draw: Pairs, n: int, trials: int) -> float:
+    """How often the permutation test finds a difference that there is not."""
+    random = np.random.default_rng(n)
+    found = (draw(random, n) for _ in range(trials))
+    return (
+        sum(
+            paired_permutation(x.tolist(), y.tolist(), resamples=RESAMPLES) <= 0.05
+            for x, y in found
+        )
+        / trials
+    )
 
 
 def _holds(interval: Interval, mean: float) -> bool:

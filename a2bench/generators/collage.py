@@ -17,9 +17,11 @@ import numpy as np
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 
+from a2bench.errors import UsageError
 from a2bench.generator import GeneratorInfo
 from a2bench.generators.cutout import Bytes, cut_out
 from a2bench.keys import digest
+from a2bench.parameters import above_zero
 from a2bench.pictures import Floats, Frame, Rgba, upright
 from a2bench.types import Case, Element
 from a2bench.video import encode
@@ -91,6 +93,11 @@ class Collage:
     height: int = 480
     frames: int = 81
     fps: int = 15
+
+    def __post_init__(self) -> None:
+        above_zero(self, "width", "height", "frames", "fps")
+        if self.width % 2 or self.height % 2:
+            raise UsageError(f"width {self.width}, height {self.height}: H.264 needs even sides")
 
     @property
     def info(self) -> GeneratorInfo:

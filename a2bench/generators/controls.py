@@ -16,6 +16,7 @@ from PIL import Image
 from a2bench.errors import CannotRun, GeneratorError
 from a2bench.generators.collage import Actor, Collage, Matrix, Part, draw
 from a2bench.generators.cutout import Bytes
+from a2bench.parameters import above_zero, within
 from a2bench.pictures import Frame, Rgba
 from a2bench.types import ROLES, Case, Element, Json, Role, Suite
 from a2bench.video import encode
@@ -59,6 +60,10 @@ class Blurred(Collage):
 
     sigma_px: float = 3.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero(self, "sigma_px")
+
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         for frame in super().render(case, seed=seed):
             yield cv2.GaussianBlur(frame, (0, 0), self.sigma_px)
@@ -71,6 +76,10 @@ class Compressed(Collage):
     name: ClassVar[str] = "compressed"
 
     quality: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within(self, "quality", 1, 100)
 
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         for frame in super().render(case, seed=seed):
@@ -125,6 +134,10 @@ class Flickering(Still):
 
     by: float = 0.25
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within(self, "by", 0, 1)
+
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         random = draw(case, seed)
         for frame in super().render(case, seed=seed):
@@ -138,6 +151,10 @@ class Defocused(Still):
     name: ClassVar[str] = "defocused"
 
     sigma_px: float = 12.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero(self, "sigma_px")
 
     def render(self, case: Case, *, seed: int) -> Iterator[Frame]:
         for index, frame in enumerate(super().render(case, seed=seed)):
@@ -172,6 +189,10 @@ class Distant(Collage):
     name: ClassVar[str] = "distant"
 
     scale: float = 0.33
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero(self, "scale")
 
     def _part(self, element: Element, share: float, random: Random) -> Part:
         return super()._part(element, self.scale * share, random)

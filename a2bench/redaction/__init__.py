@@ -7,6 +7,7 @@ from functools import lru_cache
 from hashlib import scrypt
 
 from a2bench.keys import canonical_json
+from a2bench.redaction.blocks import tells
 from a2bench.redaction.names import MARK, is_secret
 from a2bench.redaction.texts import redact
 from a2bench.redaction.words import redacted_line, redacted_words
@@ -25,14 +26,16 @@ def redacted(value: Json, name: str = "") -> Json:
     """A JSON value whose texts hold no secret, neither by their name nor by what they are.
 
     ``name`` is what the value is called; all that a secret name holds is secret. A list of texts
-    may be a command line.
+    may be a command line, and one of two a header.
     """
     if isinstance(value, Mapping):
         names = {held: name if is_secret(name) else held for held in value}
         return {_name(held): redacted(value[held], names[held]) for held in value}
     if isinstance(value, list | tuple):
         if not is_secret(name) and all(isinstance(held, str) for held in value):
-            return list(redacted_words(value))
+            words = redacted_words(value)
+            is_pair = len(words) == 2 and is_secret(*value) and tells(*value)
+            return [words[0], MARK] if is_pair else list(words)
         return [redacted(held, name) for held in value]
     if isinstance(value, str):
         return MARK if is_secret(name, value) else redact(value)

@@ -19,7 +19,7 @@ _MOSTLY = frozenset(
     [
         *("key", "pass", "pw", "pwd", "auth", "bearer", "cookie", "cookies", "session", "sid"),
         *("sessionid", "phpsessid", "jsessionid", "sig", "signature", "jwt", "otp", "cred"),
-        *("creds", "authcode", "dbpass", "sshpass", "userpass"),
+        *("creds", "authcode", "dbpass", "sshpass", "userpass", "passin", "passout", "pat"),
     ]
 )
 """A last part that is secret but beside ``_ORDINARY``, and but for numbers and switches."""
@@ -40,10 +40,15 @@ _BESIDE = frozenset(
     [
         *("value", "string", "text", "raw", "plain", "header", "hash", "base64", "b64", "prod"),
         *("production", "dev", "staging", "live", "old", "new", "main", "backup", "default"),
+        *("base", "confirmation", "confirm", "repeat", "current"),
     ]
 )
 """Last parts that change nothing: ``PASSWORD_OLD``, ``API_KEY_2``."""
-_SWITCH = re.compile(r"(?i)[+-]?\d{0,3}(?:\.\d+)?|true|false|none|null|yes|no|on|off|auto")
+_SWITCH = re.compile(r"(?i)[+-]?\d{0,3}(?:\.\d+)?|true|false|none|null|yes|no|on|off|auto|lambda")
+_FOLDER = re.compile(r"[/~.$%\\]|[A-Za-z]:[\\/]")
+"""What the shell's working folder begins with; ``PWD`` is a password in ODBC."""
+SHORTEST = 8
+"""Of what is secret without a name beside it: shorter ones are ordinary words too often."""
 
 
 def is_secret(name: str, value: str = "x" * 8) -> bool:
@@ -53,8 +58,16 @@ def is_secret(name: str, value: str = "x" * 8) -> bool:
     ``max_tokens``, a ``keyframe`` or a ``token_limit`` is none. An empty value is none, and for
     words with other meanings (a ``pass``, a ``key``) neither is a small number or a switch.
     """
+    if name == "PWD":
+        return bool(value) and not _FOLDER.match(value)
     weight = _weight(name)
     return bool(value) and (weight == 2 or (weight == 1 and not _SWITCH.fullmatch(value)))
+
+
+def is_random(value: str) -> bool:
+    """Whether no sentence has such a word: digits beside letters, or capitals inside."""
+    mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
+    return len(value) >= SHORTEST and bool(mixed or re.search(r"[a-z][A-Z]", value))
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +76,7 @@ def _weight(name: str) -> int:
     parts = [part.lower() for part in _PART.findall(name)]
     while len(parts) > 1 and (parts[-1].isdigit() or parts[-1] in _BESIDE):
         parts.pop()
-    if not parts or name == "PWD":  # the shell's working folder
+    if not parts:
         return 0
     pair = "".join(parts[-2:])
     if parts[-1].endswith(_ALWAYS) or pair.endswith(_ALWAYS):

@@ -32,6 +32,11 @@ _PUBLISHED = (
     # docs.slack.dev/authentication/tokens
     r"(?:xox[a-z]|xapp)-[\w-]{10,}",
     r"hooks\.slack\.com/services/[\w/]+",
+    # docs.discord.com/developers/resources/webhook; core.telegram.org/bots/api; Microsoft Teams
+    r"discord(?:app)?\.com/api/(?:v\d+/)?webhooks/[\w/-]+",
+    r"api\.telegram\.org/(?:file/)?bot[\w:%-]+",
+    r"\d{8,10}:[\w-]{35}(?![\w-])",
+    r"[\w-]{1,64}\.webhook\.office\.com/\w+/[\w@/-]+",
     # replicate.com/docs/reference/http: authentication; docs.api.nvidia.com; console.groq.com/docs
     r"r8_[A-Za-z0-9]{20,}",
     r"nvapi-[\w-]{20,}",
@@ -48,8 +53,29 @@ _PRIVATE_KEY = re.compile(  # RFC 7468; OpenPGP's armour in RFC 9580
     r"(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
+_END = re.compile(r"-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----")
+_BODY = re.compile(  # read backwards
+    r"(?:[ \t\r\n\"']|n\\+|r\\+)*(?:[\w+/=]{1,80}(?:(?:[ \t]*\n\r?|(?:n\\+(?:r\\+)?))[ \t]*|\Z))*"
+    r"(?:[\w+/=]{20,80})?"
+)
 
 
 def without_tokens(text: str) -> str:
     """The text without what is a secret by its own form."""
-    return _TOKEN.sub(MARK, _PRIVATE_KEY.sub(MARK, text))
+    return _TOKEN.sub(MARK, _without_keys(text))
+
+
+def _without_keys(text: str) -> str:
+    """The text without private keys, also without one whose beginning or end is missing.
+
+    What stands above an end that has no beginning is of the key as far as it is of base64.
+    """
+    text = _PRIVATE_KEY.sub(MARK, text)
+    parts, at = [], 0
+    for end in _END.finditer(text):
+        above = text[at : end.start()]
+        held = _BODY.match(above[::-1])
+        body = above[len(above) - held.end() :].lstrip() if held else ""
+        parts += [above[: len(above) - len(body)], MARK]
+        at = end.end()
+    return "".join([*parts, text[at:]])

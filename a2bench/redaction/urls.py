@@ -10,13 +10,21 @@ from a2bench.redaction.names import MARK, is_secret
 _URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*+://[^\s\"'<>\\]+")
 _LOGIN = re.compile(r"(?<=://)(?:[^\s/?#]*|[^\s:/?#]*:(?!\d*(?:[/?#]|\Z))\S*)@")
 """Up to the ``@``; a password may hold ``/``, ``?`` and ``#`` that should have been quoted."""
+_BARE_LOGIN = re.compile(
+    r"(?<![\w.:/@-])(?P<user>[A-Za-z][\w.-]*+:)(?!/)[^\s\"'<>@]{1,128}(?=@(?!sha\d)[\w.\[\]-]+(?::\d|/))"
+)
+"""``user:password@host:5432``, without a scheme; ``mailto:me@host`` has neither port nor path."""
+_ORACLE = re.compile(r"(?i)(?P<user>\bjdbc:oracle:\w+:[\w$#.-]+/)[^\s\"'@]{1,128}(?=@)")
 _QUERY = frozenset({"code", "invite"})
 """Names that are secret in addresses only: of OAuth and Azure functions, of our own invitations."""
 
 
 def without_logins(text: str) -> str:
     """The text, its addresses without logins and the values of secret parameters."""
-    return _URL.sub(lambda found: _shown(found[0]), text)
+    text = _URL.sub(lambda found: _shown(found[0]), text)
+    for pattern in (_BARE_LOGIN, _ORACLE):
+        text = pattern.sub(rf"\g<user>{MARK}", text)
+    return text
 
 
 def passwords(text: str) -> tuple[str, ...]:

@@ -211,20 +211,20 @@ def _columns(sides: Sequence[_Side], asked: Sequence[str]) -> tuple[list[str], l
     if asked:
         columns = [metric for metric in every if metric in asked or base(metric) in asked]
     else:
-        columns = [
-            metric
-            for metric in every
-            if any(
-                s.metrics.get(metric, {}).get("dimension", DIAGNOSTICS) != DIAGNOSTICS
-                for s in sides
-            )
-        ]
+        columns = [metric for metric in every if _counts(metric, sides)]
     several = [m for m in columns if sum(m in side.metrics for side in sides) > 1]
-    alone = [metric for metric in columns if metric not in several]
-    notes = (
-        [f"measured alike in no two rows, and not compared: {', '.join(alone)}"] if alone else []
-    )
-    return several, notes
+    known = [m for m in several if any(side.values.get(m) for side in sides)]
+    told = {
+        "measured alike in no two rows, and not compared": [m for m in columns if m not in several],
+        "without a value in any row": [m for m in several if m not in known],
+    }
+    return known, [f"{why}: {', '.join(which)}" for why, which in told.items() if which]
+
+
+def _counts(metric: str, sides: Sequence[_Side]) -> bool:
+    """Whether a metric is more than a diagnostic."""
+    kinds = (side.metrics.get(metric, {}).get("dimension", DIAGNOSTICS) for side in sides)
+    return any(kind != DIAGNOSTICS for kind in kinds)
 
 
 def _with_scores(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -47,7 +48,12 @@ class ActorSeat(Seat):
 
 
 class RayCrew(Crew):
-    """Actors with one processor each; an actor that dies, or whose machine does, is replaced."""
+    """Actors with one processor each; an actor that dies, or whose machine does, is replaced.
+
+    They may wait for ever for a place in a full cluster.
+    """
+
+    start_s = math.inf
 
     def __init__(self, ray: Any, worker: Worker) -> None:
         self._ray = ray
@@ -57,7 +63,7 @@ class RayCrew(Crew):
     def hire(self) -> ActorSeat:
         return ActorSeat(self._actors.remote(self._worker))
 
-    def hear(self, seats: Collection[Seat], timeout_s: float | None) -> list[tuple[Seat, Message]]:
+    def hear(self, seats: Collection[Seat], timeout_s: float) -> list[tuple[Seat, Message]]:
         asked = {s.asked: s for s in seats if isinstance(s, ActorSeat) and s.asked is not None}
         ready, _ = self._ray.wait([*asked], num_returns=1, timeout=timeout_s, fetch_local=False)
         return [(asked[stream], self._said(asked[stream])) for stream in ready]

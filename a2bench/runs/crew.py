@@ -6,6 +6,7 @@ what, what follows a death, and the time limits are the same, and stand here.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
@@ -21,6 +22,8 @@ from a2bench.types import Status
 
 MOST_STARTS = 3
 """So many workers in a row that die before they are ready: the next one would, too."""
+LONGEST_WAIT_S = 3600.0
+"""As long as is listened at once: what waits has limits of its own (``poll``: 24 days)."""
 
 
 class Said(Enum):
@@ -55,15 +58,20 @@ class Seat(Protocol):
 
 
 class Crew(Protocol):
-    """Hires workers, hears them and dismisses them."""
+    """Hires workers, hears them and dismisses them.
+
+    Who is not ready after ``start_s``, or a step's time if that is longer, counts as dead.
+    """
+
+    start_s: float
 
     def hire(self) -> Seat: ...
 
-    def hear(self, seats: Collection[Seat], timeout_s: float | None) -> list[tuple[Seat, Message]]:
+    def hear(self, seats: Collection[Seat], timeout_s: float) -> list[tuple[Seat, Message]]:
         """What is said next; nothing after ``timeout_s``."""
 
     def dismiss(self, seat: Seat) -> None:
-        """Ends a worker and what it started, at once."""
+        """Ends a worker and what it started, at once; again for one that was is nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +126,8 @@ class Shift:
         self._queue: deque[_Task] = deque()
         self._seats: dict[Seat, _Task | None] = {}
         self._idle: list[Seat] = []
-        self._starting: set[Seat] = set()
+        self._starting: dict[Seat, float] = {}
+        self._start_s = max(crew.start_s, timeout_s or 0.0)
         self._lost_starts = 0
 
     def run(self, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
@@ -145,11 +154,12 @@ class Shift:
         while len(self._seats) < workers and len(self._queue) > len(self._starting):
             seat = self._crew.hire()
             self._seats[seat] = None
-            self._starting.add(seat)
+            self._starting[seat] = time.monotonic() + self._start_s
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         ends = [task.deadline for task in self._seats.values() if task and task.deadline]
-        return max(0.0, min(ends) - time.monotonic()) if ends else None
+        first = min([*ends, *self._starting.values()], default=math.inf)
+        return min(LONGEST_WAIT_S, max(0.0, first - time.monotonic()))
 
     def _heard(self, seat: Seat, message: Message) -> Iterator[Outcome]:
         if seat not in self._seats:  # it died of an earlier message
@@ -165,7 +175,7 @@ class Shift:
         elif isinstance(message, Died):
             yield from self._died(seat, message.reason)
         else:
-            self._starting.discard(seat)
+            self._starting.pop(seat, None)
             self._lost_starts = 0
             self._seats[seat] = None
             self._idle.append(seat)
@@ -174,6 +184,9 @@ class Shift:
 
     def _overdue(self) -> Iterator[Outcome]:
         now = time.monotonic()
+        for seat, end in list(self._starting.items()):
+            if now >= end:
+                yield from self._died(seat, f"not ready after {self._start_s:g} s")
         for seat, task in list(self._seats.items()):
             if task and task.deadline and now >= task.deadline:
                 yield from self._died(seat, f"over the time limit of {self._timeout_s:g} s")
@@ -184,7 +197,7 @@ class Shift:
         if seat in self._idle:
             self._idle.remove(seat)
         if seat in self._starting:
-            self._starting.remove(seat)
+            del self._starting[seat]
             self._lost_starts += 1
             if self._lost_starts == MOST_STARTS:
                 raise CannotRun(

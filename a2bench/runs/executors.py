@@ -10,7 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,7 +53,8 @@ class Processes:
     def run(self, worker: Worker, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         from a2bench.runs.processes import ProcessCrew
 
-        yield from Shift(ProcessCrew(worker), worker, self.timeout_s).run(jobs, self.workers)
+        with closing(ProcessCrew(worker)) as crew:
+            yield from Shift(crew, worker, self.timeout_s).run(jobs, self.workers)
 
 
 @dataclass(frozen=True, kw_only=True)

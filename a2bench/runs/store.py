@@ -185,8 +185,10 @@ class RunStore:
             with writing(path):
                 try:
                     with FileLock(path, timeout=0):
-                        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-                        path.unlink(missing_ok=True)
+                        folder = path.with_suffix("")
+                        shutil.rmtree(folder, ignore_errors=True)
+                        if not folder.exists():  # else somebody writes there still
+                            path.unlink(missing_ok=True)
                 except Timeout:
                     busy = True
         return busy

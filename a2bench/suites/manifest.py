@@ -18,6 +18,7 @@ from PIL import Image
 
 from a2bench.names import is_file, on_disk
 from a2bench.pictures import refusal
+from a2bench.redaction import redact
 from a2bench.suites.text_file import Source
 from a2bench.types import ROLES, Element
 
@@ -39,6 +40,17 @@ _OTHERS = (
     (4, b"ftyphe", "HEIC"), (4, b"ftypmif1", "HEIC"), (4, b"ftypmsf1", "HEIC"),
 )  # fmt: skip
 """Where the first bytes of other formats stand, what they are, and how people call them."""
+
+
+def id_fault(text: str) -> str:
+    """Why a text cannot be the id or the name of something; empty if it can."""
+    return secret_fault(text) if ID.fullmatch(text) else f"{text!r} {ID_RULE}"
+
+
+def secret_fault(text: str) -> str:
+    """Why a text cannot stand in manifests and records; empty if it can."""
+    shown = redact(text)
+    return "" if shown == text else f"{shown!r} holds a secret, and is published"
 
 
 def read_manifest(source: Source) -> dict[str, Element | None]:
@@ -118,8 +130,8 @@ def _unreadable(data: bytes) -> str:
 def _element(source: Source, line: int, values: dict[str, str]) -> Element | None:
     before = len(source.faults)
     role = next((role for role in ROLES if role == values["role"]), None)
-    if not ID.fullmatch(values["id"]):
-        source.fault(line, "id", f"{values['id']!r} {ID_RULE}")
+    if wrong := id_fault(values["id"]):
+        source.fault(line, "id", wrong)
     if role is None:
         source.fault(line, "role", f"unknown role {values['role']!r}; use {', '.join(ROLES)}")
     if not values["name"]:

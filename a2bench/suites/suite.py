@@ -24,7 +24,7 @@ from typing import Any
 import a2bench
 from a2bench.errors import SuiteError, UnknownName, UsageError
 from a2bench.names import is_file, nfc, on_disk
-from a2bench.suites.manifest import ID, ID_RULE, read_manifest
+from a2bench.suites.manifest import id_fault, read_manifest, secret_fault
 from a2bench.suites.text_file import Source
 from a2bench.types import Case, Element, Suite
 
@@ -35,6 +35,8 @@ PACKAGED = Path(a2bench.__file__).parent / "prompts"
 _HEADER = {"suite": str, "version": str, "references": str, "subsets": dict}
 _CASE = {"id": str, "prompt": str, "elements": list, "category": str}
 _OPTIONAL = frozenset({"subsets", "category"})
+_PUBLISHED = frozenset({"version", "category"})
+"""Texts that stand in records beside the ids."""
 _JSON_TYPES: dict[type, str] = {str: "text", list: "a list", dict: "an object"}
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -151,6 +153,8 @@ def _fits(text: Source, line: int, row: Mapping[str, Any], fields: Mapping[str, 
                 text.fault(line, name, "is empty")
             if _HALF_PAIR.search(value):
                 text.fault(line, name, "has half of a surrogate pair, which no file can hold")
+            if name in _PUBLISHED and (wrong := secret_fault(value)):
+                text.fault(line, name, wrong)
     return len(text.faults) == before
 
 
@@ -162,11 +166,11 @@ def _header(text: Source, rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
     header = rows.pop(1)
     if not header or not _fits(text, 1, header, _HEADER):
         return {}
-    if not ID.fullmatch(header["suite"]):
-        text.fault(1, "suite", f"{header['suite']!r} {ID_RULE}")
+    if wrong := id_fault(header["suite"]):
+        text.fault(1, "suite", wrong)
     for name, ids in header.get("subsets", {}).items():
-        if not ID.fullmatch(name):
-            text.fault(1, "subsets", f"{name!r} {ID_RULE}")
+        if wrong := id_fault(name):
+            text.fault(1, "subsets", wrong)
         if not isinstance(ids, list) or not ids or not all(isinstance(i, str) for i in ids):
             text.fault(1, "subsets", f"{name!r} must be a list of case ids")
             header["subsets"] = {}
@@ -202,8 +206,8 @@ def _cases(
         if not row or not _fits(text, line, row, _CASE):
             continue
         case_id = row["id"]
-        if not ID.fullmatch(case_id):
-            text.fault(line, "id", f"{case_id!r} {ID_RULE}")
+        if wrong := id_fault(case_id):
+            text.fault(line, "id", wrong)
         elif case_id in ids:
             text.fault(line, "id", f"{case_id!r} is given twice")
         ids.add(case_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from dataclasses import dataclass
@@ -11,17 +12,18 @@ from typing import Any
 import pytest
 
 from a2bench.cli import main
-from a2bench.errors import UsageError
+from a2bench.errors import SuiteError, UsageError
 from a2bench.generator import GeneratorInfo
 from a2bench.metric import MetricInfo
 from a2bench.results.leaderboard import collect
 from a2bench.runs.store import RunStore
+from a2bench.suites.suite import load_suite
 from a2bench.types import Case, Measurement, Status
 from tests.helpers.fakes import Level
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
 from tests.helpers.runs import ask, do
-from tests.helpers.secrets import PRINTED, SECRET, TOKENS, WORDS
+from tests.helpers.secrets import CUT, FORMS, PRINTED, SECRET, TOKENS, WORDS
 from tests.helpers.suites import write_suite
 
 pytestmark = pytest.mark.slow
@@ -32,10 +34,14 @@ words = sys.argv[1:]
 print(words, json.dumps(words), shlex.join(words), sep="\\n", file=sys.stderr)
 sys.exit(3)
 """
-FORMS = [
-    *(pytest.param(ECHOES, words, id=shlex.join(words)) for words in WORDS),
-    *(pytest.param(ECHOES, ("--model", token), id=token[:9]) for token in TOKENS),
-]
+SAYS = """
+import json, sys
+said = json.loads(open(sys.argv[1]).read())
+sys.exit(said[int(json.load(sys.stdin)["case"][-3:]) - 1])
+"""
+LINES = (*WORDS, *(("--model", token) for token in TOKENS))
+"""Several on one line, since each run takes its second; ``tests/unit/redaction`` has them apart."""
+AT_ONCE = 6
 
 
 def outputs(
@@ -43,10 +49,11 @@ def outputs(
 ) -> str:
     """All that a run, a dry run and the reports on it leave on the screen and on the disk."""
     run = ["run", "--suite", str(suite), "--store", str(store), "--in-process"]
-    run += ["--profile", "tests.helpers.fakes:profile", "--limit", "1", *more]
+    run += ["--profile", "tests.helpers.fakes:profile", *more]
     assert main([*run, "--dry-run"]) == 0
     assert main(run) in (0, 2)
     main(["status", str(store), "--suite", str(suite)])
+    main(["status", str(store), "--suite", str(suite), "--json"])
     out.mkdir()
     for name in ("board.csv", "board.md"):
         main(["leaderboard", str(store), "--out", str(out / name)])
@@ -58,37 +65,84 @@ def outputs(
     return "\n".join([screen.out, screen.err, *map(str, files), *told])
 
 
-@pytest.mark.parametrize(("code", "words"), FORMS)
+@pytest.mark.parametrize("first", range(0, len(LINES), AT_ONCE))
 def test_a_secret_of_a_command_is_in_no_output(
-    code: str, words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    first: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    forms = LINES[first : first + AT_ONCE]
     script = tmp_path / "model.py"
-    script.write_text(code)
+    script.write_text(ECHOES)
     suite = write_suite(tmp_path / "suite", 1)
+    words = [word for form in forms for word in (*form, "--steps", "50")]
     line = shlex.join([sys.executable, str(script), *words])
-    given = ["--command", line] if len(line) % 2 else ["--param", f"command={line}"]
+    given = ["--command", line] if first % 4 else ["--param", f"command={line}"]
     seen = outputs(
         suite, tmp_path / "store", tmp_path / "out", capsys, "--model", "command", *given
     )
-    assert SECRET not in seen
+    assert [row for row in seen.splitlines() if SECRET in row] == []
     assert "ABCDEFGHABCDEFGH" not in seen
     assert "exit code 3" in seen
-    assert seen.count("[redacted]") >= 3  # manifest twice, record
+    assert seen.count("[redacted]") >= 3 * len(forms)  # manifest twice, record
 
 
-@pytest.mark.parametrize("said", PRINTED)
 def test_a_secret_that_a_program_prints_is_in_no_output(
-    said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = "of/the <sea> \u00fc'x"
+    monkeypatch.setenv("MODEL_KEY", f"{held}\n")
+    forms = [told(held).strip("'\"") for told in FORMS.values()]
+    said = (*PRINTED, *CUT, *forms)
+    script = tmp_path / "model.py"
+    script.write_text(SAYS)
+    (tmp_path / "said.json").write_text(json.dumps(said))
+    suite = write_suite(tmp_path / "suite", len(said))
+    line = shlex.join([sys.executable, str(script), str(tmp_path / "said.json")])
+    seen = outputs(
+        suite, tmp_path / "store", tmp_path / "out", capsys, "--model", "command", "--command", line
+    )
+    assert [row for row in seen.splitlines() if SECRET in row] == []
+    assert [form for form in forms if form in seen] == []
+    assert seen.count("[redacted]") >= len(said)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_private_key_longer_than_what_is_kept_is_in_no_output(
+    ended: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "model.py"
-    script.write_text(f"import sys; sys.exit({said!r})")
+    end = "-----END PRIVATE KEY-----" if ended else "x"
+    script.write_text(
+        f"import sys; body = '{SECRET}/+ab\\n' * 9000\n"
+        f"sys.exit('-----BEGIN PRIVATE KEY-----\\n' + body + {end!r} + '\\ndeclined')"
+    )
     suite = write_suite(tmp_path / "suite", 1)
     line = shlex.join([sys.executable, str(script)])
     seen = outputs(
         suite, tmp_path / "store", tmp_path / "out", capsys, "--model", "command", "--command", line
     )
     assert SECRET not in seen
-    assert "[redacted]" in seen
+    assert ("declined" in seen) == ended
+
+
+@pytest.mark.parametrize("what", ["id", "category", "suite", "version", "subset", "element"])
+def test_a_suite_that_names_something_by_a_secret_is_refused(tmp_path: Path, what: str) -> None:
+    token = f"ghp_{SECRET * 4}"
+    path = write_suite(tmp_path / "suite", 1)
+    head, case = map(json.loads, path.read_text().splitlines())
+    if what in head:
+        head[what] = token
+    elif what in case:
+        case[what] = token
+    elif what == "subset":
+        head["subsets"] = {token: [case["id"]]}
+    else:
+        manifest = path.parent / "manifest.csv"
+        manifest.write_text(
+            manifest.read_text().replace(f"\n{case['elements'][0]},", f"\n{token},")
+        )
+    path.write_text(f"{json.dumps(head)}\n{json.dumps(case)}\n")
+    with pytest.raises(SuiteError, match=r"'\[redacted\]' holds a secret, and is published"):
+        load_suite(path)
 
 
 def test_a_secret_is_not_cut_to_a_part_that_is_kept(

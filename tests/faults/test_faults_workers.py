@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from a2bench.errors import CannotRun, StoreError, UsageError
+from a2bench.generators import warden
 from a2bench.results.leaderboard import collect, to_csv
 from a2bench.results.upkeep import check
 from a2bench.runs.cluster import joined
@@ -177,12 +179,32 @@ def test_workers_killed_at_work_change_nothing(tmp_path: Path) -> None:
 
 
 PROGRAM = """
-import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-with open(sys.argv[1], "a") as file:
-    file.write(f"{os.getpid()}\\n{child.pid}\\n")
-time.sleep(600)
+import os, signal, sys, time
+
+def tell():
+    with open(sys.argv[1], "a") as file:
+        file.write(f"{os.getpid()}\\n")
+
+def sleep():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    tell()
+    time.sleep(600)
+
+if not os.fork():  # stays in the group
+    sleep()
+if not os.fork():  # as torchrun has it
+    os.setsid()
+    sleep()
+if not os.fork():  # as a daemon does: nobody's child
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    sleep()
+sleep()
 """
+PROCESSES = 4
+"""Of each program; all are deaf to signals that ask them to end."""
 
 
 def alive(pids: Path) -> list[int]:
@@ -234,28 +256,118 @@ def test_programs_end_with_the_run(
     tmp_path: Path, workers: str, number: signal.Signals, code: int
 ) -> None:
     run, pids = running(tmp_path, workers)
-    count = 4 if workers == "--workers=2" else 2
-    until(lambda: len(alive(pids)) == count)
+    count = 2 if workers == "--workers=2" else 1
+    until(lambda: len(alive(pids)) == count * PROCESSES)
     if number == signal.SIGINT:  # as a terminal does: to every process of the group
         os.killpg(run.pid, number)
     else:
         run.send_signal(number)
+    if number != signal.SIGKILL:
+        ended_in_order(run, pids, code)
+        return
     output, _ = run.communicate(timeout=60)
     assert run.returncode == code, output
     assert "Traceback" not in output
     until(lambda: not alive(pids))
-    if number != signal.SIGKILL:
-        assert "the same command goes on from here" in output
-        assert list((tmp_path / "store" / "tmp").iterdir()) == []
+
+
+def ended_in_order(run: subprocess.Popen[str], pids: Path, code: int) -> None:
+    """When the run is gone, so is all else."""
+    output, _ = run.communicate(timeout=60)
+    assert (run.returncode, alive(pids)) == (code, []), output
+    assert "Traceback" not in output
+    assert "the same command goes on from here" in output
+    assert list((pids.parent / "store" / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", ["--workers=2", "--in-process"])
+@pytest.mark.parametrize(
+    ("number", "times", "apart_s"),
+    [
+        (signal.SIGINT, 2, 0.0),
+        (signal.SIGINT, 6, 0.005),
+        (signal.SIGINT, 40, 0.02),
+        (signal.SIGTERM, 6, 0.005),
+    ],
+)
+def test_more_signals_of_the_kind_change_nothing(
+    tmp_path: Path, workers: str, number: signal.Signals, times: int, apart_s: float
+) -> None:
+    """As wrappers send them, which hand on what their child has got already."""
+    run, pids = running(tmp_path, workers)
+    until(lambda: len(alive(pids)) == PROCESSES * (2 if workers == "--workers=2" else 1))
+    for _ in range(times):
+        with suppress(ProcessLookupError):  # it has ended
+            os.killpg(run.pid, number)
+        time.sleep(apart_s)
+    ended_in_order(run, pids, 128 + number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("whom", ["the group", "everybody"])
+def test_a_signal_for_all_ends_the_run_in_order(
+    tmp_path: Path, number: signal.Signals, whom: str
+) -> None:
+    """``timeout`` sends it to the group, systemd to all that came of the run."""
+    run, pids = running(tmp_path, "--workers=2")
+    until(lambda: len(alive(pids)) == 2 * PROCESSES)
+    if whom == "the group":
+        os.killpg(run.pid, number)
+    else:
+        for pid in [run.pid, *warden.descendants(run.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+    ended_in_order(run, pids, 128 + number)
 
 
 def test_a_program_ends_with_its_worker_and_at_its_time(tmp_path: Path) -> None:
-    run, pids = running(tmp_path, "--workers=1", "--timeout=1", "--limit=3")
+    run, pids = running(tmp_path, "--workers=1", "--timeout=4", "--limit=2")
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 2, output
-    until(lambda: not alive(pids))
-    assert len(pids.read_text().split()) == 2 * 2 * 3  # two tries of three cases
-    assert "over the time limit of 1 s" in output
+    assert alive(pids) == []
+    assert pids.read_text()
+    assert "over the time limit of 4 s" in output
+
+
+@pytest.mark.parametrize("where", ["--workers=1", "--in-process"])
+def test_a_program_can_be_interrupted(tmp_path: Path, where: str) -> None:
+    """It inherits nothing from those that must not be."""
+    words = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]  # no shell, which has its own way
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "a2bench", "run", "--model", "command",
+            "--command", shlex.join(words), "--suite", str(write_suite(tmp_path / "suite", 1)),
+            "--store", str(tmp_path / "store"), "--profile", "tests.helpers.fakes:profile", where,
+        ],
+        cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=as_from_a_terminal,
+    )  # fmt: skip
+    assert run.returncode == 2, run.stderr
+    (error,) = (one.error or "" for one in RunStore(tmp_path / "store").records().values())
+    masks = [line.split()[1] for line in error.splitlines() if line.startswith("Sig")]
+    ending = sum(1 << (number - 1) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    assert [int(mask, 16) & ending for mask in masks] == [0, 0]
+
+
+@pytest.mark.parametrize("limit_s", [3e6, 1e300, sys.float_info.max])
+def test_a_time_limit_may_be_of_any_length(tmp_path: Path, limit_s: float) -> None:
+    request = ask(make_suite(tmp_path / "s", 2), Level(), Level(name="b"))
+    limited = Processes(workers=2, timeout_s=limit_s)
+    records = perform_all(request, RunStore(tmp_path / "store"), limited)
+    assert (len(records), failed(records)) == (6, {})
+
+
+def test_a_folder_for_temporary_files_whose_path_is_too_long(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    words = command(write_suite(tmp_path / "suite", 1), tmp_path / "store", "--workers=1")
+    environment = {**os.environ, "TMPDIR": str(long)}
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:  # else it is a Python that looks for a shorter one itself
+        assert done.returncode == 3
+        assert f"cannot start a worker: {long} is too long a path" in done.stderr
+        assert "set TMPDIR to a shorter one" in done.stderr
 
 
 def test_sighup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:

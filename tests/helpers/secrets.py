@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+import re
+import shlex
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
 SECRET = "swordfish"
 """An ordinary word: only its place tells that it is secret."""
 WORDS = (
@@ -35,6 +43,34 @@ WORDS = (
     ("--url", f"https://host/v1?sv=1&sig={SECRET}"),
     ("--url", f"https://host/v1#access_token={SECRET}"),
     ("sh", "-c", f"curl --pass '{SECRET} x' -u me:{SECRET} https://host"),
+    ("sh", "-c", f"curl -ume:{SECRET} https://host; mysql -p{SECRET} db"),
+    ("sh", "-c", f"cd /x && prog set api_key {SECRET}\nPGPASSWORD='{SECRET} x' psql"),
+    ("bash", "-c", f'prog "--api-key" "{SECRET}" || sshpass -p \'a{SECRET}\' ssh host'),
+    ("sh", "-c", f"prog --user me:{SECRET} --api-key \\\n {SECRET}"),
+    ("curl", f"-ume:{SECRET}", "https://host"),
+    ("curl", "-U", f"me:{SECRET}"),
+    ("/usr/bin/mysql", "-ume", f"-p{SECRET}", "db"),
+    ("sshpass", "-p", SECRET, "ssh", "host"),
+    ("sshpass", f"-p{SECRET}", "ssh", "host"),
+    ("docker", "login", "-u", "me", "-p", SECRET),
+    ("openssl", "enc", "-k", SECRET),
+    ("openssl", "enc", "-pass", f"pass:{SECRET}"),
+    ("openssl", "rsa", "-passin", f"pass:{SECRET}"),
+    ("--login", f"me:{SECRET}"),
+    (f"--login=me:{SECRET}",),
+    ("--pat", SECRET),
+    ("--api.key", SECRET),
+    ("--api-key=", SECRET),
+    ("--api-key", "--", SECRET),
+    ("set", "api_key", SECRET),
+    ("--dsn", f"Driver=x;UID=sa;PWD={SECRET}"),
+    (f"PWD={SECRET}",),
+    ("--dsn", f"me:{SECRET}@host:5432"),
+    ("--dsn", f"jdbc:oracle:thin:scott/{SECRET}@host:1521:x"),
+    ("--param", f'headers={{"X-Api-Key":["{SECRET}"]}}'),
+    ("--config", f'{{"credentials": {{"value": "{SECRET}"}}}}'),
+    ("--hook", f"https://discord.com/api/webhooks/123/{SECRET}"),
+    ("--hook", f"https://api.telegram.org/bot123:{SECRET}/sendMessage"),
 )
 """Command lines."""
 PRINTED = (
@@ -53,8 +89,83 @@ PRINTED = (
     f"403 for https://host/v1?Expires=1&Signature={SECRET}&b=2",
     f"403 for gs://host/v1?X-Goog-Signature={SECRET}",
     f"Incorrect API key provided: {SECRET}1234.",
+    f'{{"headers": {{"X-Api-Key": ["{SECRET}"]}}}}',
+    f'{{"credentials": {{"value": "{SECRET}"}}}}',
+    f'{{"secret": {{"data": "a]{SECRET}", "n": [1, 2]}}, "seed": 3}}',
+    f'{{\\"secret\\": {{\\"data\\": \\"a]{SECRET}\\"}}}}',
+    f"API_KEYS: ['{SECRET}']",
+    f"API_KEYS=['x', '{SECRET}']",
+    f"{{b'x-api-key': b'{SECRET}'}}",
+    f"api_key=b'{SECRET}'",
+    f"Settings(api_key=SecretStr('{SECRET}'))",
+    f"Settings(api_key=<Secret '{SECRET}'>, n=3)",
+    f'Some {{ api_key: Some(Secret("a) {SECRET}")) }}',
+    f"api_key: str = '{SECRET}'",
+    f"api_key: str | None = '{SECRET}'",
+    f"api_key: Optional[str] = {SECRET}",
+    f"Driver=x;UID=sa;PWD={SECRET};Server=y",
+    f"UID=sa;PWD={{a b;{SECRET}}};Server=y",
+    f"<password>{SECRET}</password>",
+    f"<Credentials><a:SecretAccessKey>\n  {SECRET}\n</a:SecretAccessKey></Credentials>",
+    f'<password type="text"><![CDATA[{SECRET}]]></password>',
+    f"[('Accept', 'x'), ('X-Api-Key', '{SECRET}')]",
+    f"((b'x-api-key', b'a, {SECRET}'),)",
+    f'[["X-Api-Key", "{SECRET}"]]',
+    f"\x1b[1mpassword\x1b[0m: {SECRET}",
+    f"pass\x1b[31mword\x1b[0m\x1b[2m=\x1b[0m{SECRET}",
+    f'{{"password":\n    "{SECRET}"}}',
+    f'{{"passwords":\n    [\n"x",\n"{SECRET}"]}}',
+    f"password: |-\n  {SECRET}\n  {SECRET}",
+    f"db:\n  password: >\n    a\n\n    {SECRET}\n  port: 1",
+    f"api_keys:\n- a\n- {SECRET}",
+    f"  credentials:\n    value: {SECRET}",
+    f'{{"env": [{{"name": "API_KEY", "value": "{SECRET}"}}]}}',
+    f'<add key="ApiKey" value="{SECRET}"/>',
+    f"- name: API_KEY\n  value: {SECRET}",
+    f"SECRET_KEY_BASE={SECRET}",
+    f"a=1&password_confirmation={SECRET}",
+    f"password+={SECRET}",
+    f"PASSWORD?={SECRET}",
+    f"cannot reach me:{SECRET}@host:5432",
+    f"cannot reach me:{SECRET}@db.host/name",
+    f"jdbc:oracle:thin:scott/{SECRET}@//host:1521/x",
+    f"POST https://discordapp.com/api/v10/webhooks/123/{SECRET} failed",
+    f"POST https://api.telegram.org/bot123:{SECRET}/getMe failed",
+    f"POST https://x.webhook.office.com/webhookb2/1@2/IncomingWebhook/{SECRET}/3 failed",
+    f"+ curl -ume:{SECRET} https://host",
+    f"+ docker login -u me -p {SECRET}",
+    f"+ sshpass '-p' 'a {SECRET}' ssh host",
 )
 """What programs print."""
+CUT = (
+    f'{{"secret": {{"data": "a", "more": "{SECRET}',
+    f"-----BEGIN PRIVATE KEY-----\n{SECRET}",
+    f"{SECRET}\nMII{SECRET}==\n-----END PRIVATE KEY-----",
+    f"{SECRET}\\nMII{SECRET}==\\n-----END RSA PRIVATE KEY-----",
+)
+"""What programs print, without its beginning or its end."""
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "quote": quote,
+    "quote without /": lambda text: quote(text, safe=""),
+    "quote_plus": quote_plus,
+    "lower-case quote": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text)),
+    "encodeURIComponent": lambda text: quote(text, safe="!'()*"),
+    "json": json.dumps,
+    "json in Unicode": lambda text: json.dumps(text, ensure_ascii=False),
+    "repr": repr,
+    "ascii": ascii,
+    "bytes": lambda text: repr(text.encode()),
+    "shell": shlex.quote,
+    "shell, otherwise": lambda text: "'" + text.replace("'", "'\\''") + "'",
+    "html": html.escape,
+    "html without quotes": lambda text: html.escape(text, quote=False),
+    "hex": lambda text: text.encode().hex(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 of a login": lambda text: base64.b64encode(f"me:{text}".encode()).decode(),
+    "base64 in addresses": lambda text: base64.urlsafe_b64encode(f"a{text}b".encode()).decode(),
+}
+"""How programs print the value of a variable."""
 TOKENS = (
     f"hf_{SECRET * 3}",
     f"sk-proj-{SECRET}1234567",
@@ -67,6 +178,7 @@ TOKENS = (
     f"r8_{SECRET * 3}",
     f"eyJ{SECRET}.eyJ{SECRET}.{SECRET}",
     f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----",
+    f"123456789:AA{SECRET * 3}swordf",
 )
 """Secrets by their own form, wherever they stand."""
 ORDINARY = (
@@ -85,6 +197,10 @@ ORDINARY = (
     ("--out", "/data/sk-image-tools/hf_transfer/x.mp4"),
     ("--weights", "5eff25ba48134939895885d632252a0b5eff25ba48134939895885d632252a0b"),
     ("--no-auth", "--key-path", "a/key.pem", "--password-file", "/run/secrets/x"),
+    ("PWD=/home/me", "PWD=C:\\Users\\me", "-p", "8080:80", "-update", "-unit:ms", "-k", "3"),
+    ("set", "steps", "50", "--login", "shell", "--size", "a:b", "--mail", "a:me@host.org"),
+    ("--image", "host:5000/name:tag@sha256:0123456789", "-c:v", "libx264", "-u:v", "x"),
+    ("--param", 'shapes={"key_frames": [0, 8], "tokenizer": ["a", "b"]}'),
 )
 """Command lines without a secret."""
 SAID = (
@@ -98,5 +214,26 @@ SAID = (
     "loading https://huggingface.co/me/model/resolve/main/x.safetensors?download=true",
     "basic authentication is off",
     "PWD=/home/me\nOLDPWD=/home",
+    "tokenizer: [1, 2]",
+    "max_tokens=256",
+    "key frames: [0, 8]",
+    "keyboard: [us]",
+    "password must not be empty",
+    "token: [1, 2]",
+    "key: torch.Size([2, 77, 64]), value: torch.Size([2, 77, 64])",
+    "key=tensor([[0.1, -2.5e-3]], device='cuda:0', dtype=torch.float16)",
+    "key = self.to_k(hidden_states)\n    session = requests.Session()",
+    'Traceback:\n  File "a.py", line 3, in f\n    key = keys[0]\nKeyError: 3',
+    "frames.sort(key=lambda one: one[1])",
+    "('key', 'prompt') and ('seed', 'token', 3)",
+    "missing key:\n  prompt\n  seed",
+    '{"tokens": {"count": 3}, "key": "frame", "session": {"steps": 50}}',
+    "keys: ['a', 'b']",
+    "<key>prompt</key>",
+    "first: please set api_key before a run, or set HF_TOKEN environment variables",
+    "mail cc:me@host.org, image name:tag@sha256:01234, cuda:0",
+    "\x1b[31mred\x1b[0m",
+    "docker run -p 8080:80; ls -p x",
+    "12:30:45 host:8080 open",
 )
 """What programs print without a secret."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from a2bench.errors import CannotRun, GeneratorError, UsageError
 from a2bench.generator import GeneratorInfo
+from a2bench.parameters import above_zero, within
 from a2bench.pictures import Frame
 from a2bench.types import Case, Json, Suite
 from a2bench.video import encode
@@ -96,14 +97,14 @@ class SkyReelsA2:
         for name, choices in CHOICES.items():
             if (given := getattr(self, name)) not in choices:
                 raise UsageError(f"{name} {given!r}: use {', '.join(choices)}")
-        if self.width % 16 or self.height % 16 or min(self.width, self.height) < 16:
+        above_zero(self, "width", "height", "fps", "steps", "flow_shift", "processes")
+        within(self, "guidance", 0, 100)
+        if self.width % 16 or self.height % 16:
             raise UsageError(f"{self.width}x{self.height}: sides must be divisible by 16")
         if self.frames % 4 != 1 or self.frames < 5:
             raise UsageError(f"frames {self.frames}: use 4 n + 1, for example 81")
         if not 0 <= self.margin <= 10:
             raise UsageError(f"margin {self.margin}: use a share of the subject's size, 0 to 10")
-        if self.steps < 1 or self.processes < 1:
-            raise UsageError("steps and processes must be 1 or more")
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: another process loads networks of its own and has nobody to tell."""

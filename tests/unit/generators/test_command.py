@@ -3,7 +3,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -170,18 +169,51 @@ def test_nothing_that_the_program_started_is_left(
     wait_for_the_end(lock)
 
 
-def test_a_program_that_breaks_away_with_the_pipes_does_not_hold_us(
-    case: Case, tmp_path: Path
+BREAKS_AWAY = """
+import os, subprocess, sys, time
+if not os.fork():
+    if sys.argv[2] == "daemon" and os.fork():
+        os._exit(0)
+    words = [sys.executable, "-c", sys.argv[3], sys.argv[1]]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
+    child.stdout.readline()
+    open(sys.argv[1] + ".held", "w").close()
+    time.sleep(3600 if sys.argv[2] == "parent" else 0)
+    os._exit(0)
+while not os.path.exists(sys.argv[1] + ".held"):
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a program can get away")
+@pytest.mark.parametrize("way", ["parent", "orphan", "daemon"])
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ("sys.exit(5)", "exit code 5"),
+        ("os.kill(os.getpid(), 9)", "ended by signal 9"),
+        ("time.sleep(3600)", "over its time limit of 3 s"),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_nothing_gets_away_in_a_session_of_its_own(
+    case: Case, tmp_path: Path, way: str, then: str, reason: str
 ) -> None:
-    code = (
-        "import os, subprocess, sys\n"
-        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); sys.exit(5)"
-    )
-    try:
-        assert "exit code 5" in failure(python(code), case, tmp_path / "out.mp4")
-    finally:
-        os.kill(int((tmp_path / "pid").read_text()), 9)
+    lock = tmp_path / "lock"
+    lock.touch()
+    limit_s = 3.0 if "limit" in reason else 60.0
+    command = python(BREAKS_AWAY + then, str(lock), way, HOLDS_A_LOCK, timeout_s=limit_s)
+    assert reason in failure(command, case, tmp_path / "out.mp4")
+    with lock.open() as file:  # nobody holds it
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a program can get away")
+def test_a_program_ends_with_its_warden(case: Case, tmp_path: Path) -> None:
+    """Which nobody kills but on purpose."""
+    code = "import os, time; os.kill(os.getppid(), 9); time.sleep(3600)"
+    text = failure(python(code), case, tmp_path / "out.mp4")
+    assert "ended by signal 9" in text
 
 
 @pytest.mark.timeout(60)
@@ -218,6 +250,12 @@ def test_a_command_that_cannot_be_right_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=reason):
         Command(command=command)
+
+
+@pytest.mark.parametrize("limit_s", [-5.0, 0.0, float("nan"), float("inf")])
+def test_a_time_limit_that_cannot_be_is_refused(limit_s: float) -> None:
+    with pytest.raises(UsageError, match=f"timeout_s is {limit_s:g}: give a number above 0"):
+        Command(command=(sys.executable,), timeout_s=limit_s)
 
 
 def test_a_program_that_cannot_start_is_named(case: Case, tmp_path: Path) -> None:

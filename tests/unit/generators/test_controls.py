@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from a2bench.errors import CannotRun, GeneratorError
+from a2bench.errors import CannotRun, GeneratorError, UsageError
 from a2bench.generator import SuiteAware, generator_identity
 from a2bench.generators import controls
 from a2bench.generators.collage import Actor, Collage, draw
@@ -129,6 +129,28 @@ def test_centred_is_the_first_character_over_two_thirds_of_the_width(suite: Suit
     assert (actor.pose(0.0, 15.0) == actor.pose(0.0, 0.0)).all()
     nobody = replace(case, elements=case.of("background"))
     assert cast(control("centred", suite), nobody) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "told"),
+    [
+        ("collage", {"frames": 0}, "frames is 0: give a number above 0"),
+        ("still", {"fps": -15}, "fps is -15"),
+        ("swapped", {"width": -832}, "width is -832"),
+        ("noise", {"height": 481}, "width 832, height 481: H.264 needs even sides"),
+        ("blurred", {"sigma_px": -3.0}, "sigma_px is -3"),
+        ("blurred", {"frames": 0}, "frames is 0"),
+        ("defocused", {"sigma_px": float("nan")}, "sigma_px is nan"),
+        ("compressed", {"quality": 0}, "quality is 0: give a number from 1 to 100"),
+        ("flickering", {"by": 1.5}, "by is 1.5: give a number from 0 to 1"),
+        ("distant", {"scale": 0.0}, "scale is 0"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_refused(
+    name: str, params: dict[str, float], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        GENERATORS.create(name, params)
 
 
 def test_still_holds_the_first_frame(suite: Suite) -> None:

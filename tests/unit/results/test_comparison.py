@@ -230,6 +230,13 @@ def test_a_recipe_s_score_is_compared_where_the_cases_are_the_same() -> None:
     )
 
 
+def test_metrics_that_apply_to_no_case_are_named_and_left_out() -> None:
+    values: Values = {"m": drawn(1, 8), "n": [None] * 8}
+    found = compare([row(name, values) for name in "ab"])
+    assert [one.metric for one in found.pairs] == ["m"]
+    assert found.notes == ("without a value in any row: n",)
+
+
 def test_diagnostics_are_compared_when_they_are_named() -> None:
     values = {"m": drawn(1, 8), "cuts": [0.0] * 8}
     about = {"dimension": "diagnostics", "higher_is_better": False, "high": None}

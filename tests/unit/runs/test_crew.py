@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from a2bench.errors import CannotRun, StoreError
-from a2bench.runs.crew import Crew, Died, Message, Outcome, Said, Seat, Shift, Unfit
+from a2bench.runs.crew import (
+    LONGEST_WAIT_S,
+    Crew,
+    Died,
+    Message,
+    Outcome,
+    Said,
+    Seat,
+    Shift,
+    Unfit,
+)
 from a2bench.runs.loop import Policy, plan
 from a2bench.runs.record import Record
 from a2bench.runs.request import Job
@@ -36,25 +48,28 @@ class FakeSeat(Seat):
 class FakeCrew(Crew):
     """Does jobs at once. ``deadly``: how often a step kills, by case and metric ("": the video).
 
-    ``hangs`` are such steps that never end; ``starts`` is what the first workers say at first.
+    ``hangs`` are such steps that never end; ``starts`` is what the first workers say at first, None
+    for nothing at all.
     """
 
     worker: Worker
     deadly: dict[tuple[str, str], int] = field(default_factory=dict)
     hangs: Collection[tuple[str, str]] = ()
-    starts: list[Message] = field(default_factory=list)
+    starts: list[Message | None] = field(default_factory=list)
+    start_s: float = math.inf
     hired: int = 0
     seats: list[FakeSeat] = field(default_factory=list)
 
     def hire(self) -> Seat:
         self.hired += 1
-        seat = FakeSeat([self.starts.pop(0) if self.starts else Said.READY], self)
+        first = self.starts.pop(0) if self.starts else Said.READY
+        seat = FakeSeat([first] if first else [], self)
         self.seats.append(seat)
         return seat
 
-    def hear(self, seats: Collection[Seat], timeout_s: float | None) -> list[tuple[Seat, Message]]:
+    def hear(self, seats: Collection[Seat], timeout_s: float) -> list[tuple[Seat, Message]]:
         said = [(seat, seat.says.pop(0)) for seat in self.seats if seat in seats and seat.says]
-        assert said or timeout_s is not None, "everybody waits for ever"
+        assert said or timeout_s < LONGEST_WAIT_S, "everybody waits for ever"
         return list(said)
 
     def dismiss(self, seat: Seat) -> None:
@@ -91,7 +106,8 @@ class Run:
     folder: Path
     deadly: Mapping[tuple[str, str], int] = field(default_factory=dict)
     hangs: Collection[tuple[str, str]] = ()
-    starts: list[Message] = field(default_factory=list)
+    starts: list[Message | None] = field(default_factory=list)
+    start_s: float = math.inf
     timeout_s: float | None = None
 
     def outcomes(self) -> list[Outcome]:
@@ -99,7 +115,7 @@ class Run:
         request = ask(make_suite(self.folder / "s", 2), *metrics)
         self.store = RunStore(self.folder / "store").create()
         worker = Worker(request, self.store, revision=1)
-        self.crew = FakeCrew(worker, dict(self.deadly), self.hangs, self.starts)
+        self.crew = FakeCrew(worker, dict(self.deadly), self.hangs, self.starts, self.start_s)
         jobs = plan(request, {}, Policy.ONLY_MISSING).jobs
         return list(Shift(self.crew, worker, self.timeout_s).run(jobs, 2))
 
@@ -165,6 +181,31 @@ def test_a_worker_that_dies_at_its_start_is_replaced(tmp_path: Path) -> None:
 def test_if_every_worker_dies_at_its_start_the_run_says_so(tmp_path: Path) -> None:
     run = Run(tmp_path, starts=[Died("exit code -9")] * 3)
     with pytest.raises(CannotRun, match="3 workers in a row died while they started: exit code -9"):
+        run.outcomes()
+
+
+def test_a_worker_that_hangs_while_it_starts_is_replaced(tmp_path: Path) -> None:
+    run = Run(tmp_path, starts=[None, None], start_s=0.05)
+    assert len(run.outcomes()) == 2
+    assert (run.crew.hired, run.failed(), run.crew.seats) == (4, {}, [])
+
+
+def test_if_every_worker_hangs_while_it_starts_the_run_says_so(tmp_path: Path) -> None:
+    run = Run(tmp_path, starts=[None] * 9, start_s=0.05)
+    with pytest.raises(CannotRun, match=r"died while they started: not ready after 0\.05 s"):
+        run.outcomes()
+
+
+def test_a_start_may_take_as_long_as_a_step(tmp_path: Path) -> None:
+    run = Run(tmp_path, starts=[None] * 9, start_s=0.01, timeout_s=0.06)
+    with pytest.raises(CannotRun, match=r"not ready after 0\.06 s"):
+        run.outcomes()
+
+
+@pytest.mark.parametrize("limit_s", [3e6, 1e300, sys.float_info.max])
+def test_no_limit_is_longer_than_what_can_be_waited_for(tmp_path: Path, limit_s: float) -> None:
+    run = Run(tmp_path, hangs=[(ONE, "b")], timeout_s=limit_s)
+    with pytest.raises(AssertionError, match="everybody waits for ever"):
         run.outcomes()
 
 
