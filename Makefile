@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STORE ?= runs/open
 
-.PHONY: run test quick system lint typecheck bench install clean
+.PHONY: run test quick system lint typecheck docs bench install clean
 
 run: $(VENV)/installed ## the main job: collage on all 50 cases, leaderboard and contact sheet
 	$(BIN)/a2bench run --model collage --suite a2bench-open --store $(STORE)
@@ -29,6 +29,9 @@ lint: $(VENV)/installed-dev
 
 typecheck: $(VENV)/installed-dev
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-dev ## the documentation as a site in build/site, without a network; a test of `make test` builds it, too
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/installed-dev system ## seconds a video for decoding, features and each metric; RAFT beside its peer; raters at once; 500 videos by chance; coverage of intervals; the loop and the store at 100,000 cases; a report
 	$(BIN)/python -m benchmarks.run_loop

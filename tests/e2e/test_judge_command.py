@@ -1,4 +1,4 @@
-"""The judge's commands of the README, as a user types them."""
+"""The judge's commands of docs/judge.md, as a user types them."""
 
 from __future__ import annotations
 

@@ -197,9 +197,9 @@ def test_without_weights_nothing_is_generated_and_all_that_is_missing_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_readme_fetches_what_the_profile_needs() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    command = readme.partition("a2bench checkpoints fetch ")[2].partition("\n    a2bench")[0]
+def test_the_page_of_profiles_fetches_what_the_profile_needs() -> None:
+    page = (ROOT / "docs" / "profiles.md").read_text(encoding="utf-8")
+    command = page.partition("a2bench checkpoints fetch ")[2].partition("\n    a2bench")[0]
     words = command.replace("\\\n", " ").partition("--")[0].split()
     assert set(words) == CHECKPOINTS
 

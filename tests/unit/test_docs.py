@@ -32,7 +32,7 @@ def test_evaluate_gives_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = [b for b in examples("README.md") if "evaluate" in b]
+    (block,) = [b for b in examples("docs/quickstart.md") if "evaluate" in b]
     (row,) = run(block)["rows"]
     assert row.model["name"] == "collage"
     assert row.cell("id_consistency").counts == {"ok": 1}
@@ -44,7 +44,7 @@ def test_evaluate_gives_rows(
 
 
 def test_a_model_is_an_object_with_info_and_generate() -> None:
-    (block,) = [b for b in examples("README.md") if "class MyModel" in b]
+    (block,) = [b for b in examples("docs/your-model.md") if "class MyModel" in b]
     model = run(block)["MyModel"]()
     assert (model.info.name, model.info.revision) == ("my-model", "step-10000")
 
