@@ -25,12 +25,14 @@ from a2bench.results.comparison_table import (
     to_latex,
     to_markdown,
 )
+from a2bench.results.leaderboard import Row
 from a2bench.results.places import places
 from a2bench.results.recipe import parse
 from a2bench.results.selection import chosen
 from a2bench.runs.store import RunStore
 from a2bench.stats import bootstrap_mean, paired_permutation, paired_proportions
 from a2bench.text import latex_text
+from tests.helpers import ROOT
 from tests.helpers.fakes import Level
 from tests.helpers.generators import MyGenerator
 from tests.helpers.makers import make_suite
@@ -253,6 +255,45 @@ def test_what_cannot_be_compared_says_why() -> None:
         compare([a])
     with pytest.raises(UsageError, match="profiles lite and paper cannot be compared"):
         compare([a, row("b", {"m": drawn(2, 8)}, profile="paper")])
+
+
+CONTROLS = ROOT / "tests" / "data" / "controls.csv"
+"""Scores of four controls on the 50 cases of a2bench-open, in the profile lite of version 0.1."""
+CONSISTENCY = {"id_consistency", "object_consistency", "background_consistency"}
+
+
+@pytest.fixture(scope="module")
+def controls() -> dict[str, Row]:
+    columns = pd.read_csv(CONTROLS).drop(columns="case").to_dict("list")
+    values: dict[str, dict[str, list[float | None]]] = {}
+    for column, own in columns.items():
+        model, _, metric = str(column).partition(".")
+        values.setdefault(model, {})[metric] = own
+    return {model: row(model, own) for model, own in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("other", "better", "alike"),
+    [
+        ("swapped", CONSISTENCY, {"image_quality", "motion_smoothness", "dynamic_degree"}),
+        ("noise", {*CONSISTENCY, "image_quality", "motion_smoothness"}, {"dynamic_degree"}),
+        ("still", {"dynamic_degree"}, set()),
+    ],
+)
+def test_controls_of_the_open_suite_have_the_expected_winners(
+    controls: dict[str, Row], other: str, better: set[str], alike: set[str]
+) -> None:
+    found = {one.metric: one for one in compare([controls["collage"], controls[other]]).pairs}
+    for metric in better:
+        assert found[metric].better == "collage"
+        assert (found[metric].p_holm or 0) < 0.01
+    assert {metric for metric in alike if found[metric].better} == set()
+
+
+def test_a_control_is_not_told_from_itself(controls: dict[str, Row]) -> None:
+    pairs = compare([controls["collage"]] * 2).pairs
+    assert {one.verdict for one in pairs} == {"not distinguishable"}
+    assert len(pairs) == 6
 
 
 HOSTILE = "=cmd()|<script>alert(1)</script> \x1b[31m\\input{x} $_{^}~% [a](http://x) *b* & #1"
