@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from a2bench.errors import CannotRun
@@ -12,10 +13,16 @@ from a2bench.errors import CannotRun
 SHOWN = 3
 
 
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+def load_strictly(
+    network: nn.Module,
+    state: Mapping[str, Tensor],
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Gives the network, built on any device, the file's tensors, and makes it ready to run.
 
-    Nothing is copied: the tensors become the network's, in float32 and without gradients. Raises
+    Nothing is copied: the tensors become the network's, in ``dtype`` and without gradients. Raises
     ``CannotRun`` with the file and the first keys that are missing, unexpected or of another shape.
     """
     wanted = network.state_dict()
@@ -30,7 +37,7 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -
     if told:
         raise CannotRun(f"{path} holds other weights than this network's; " + "; ".join(told))
     network.load_state_dict(state, strict=True, assign=True)
-    network.float().eval().requires_grad_(False)
+    network.to(dtype).eval().requires_grad_(False)
 
 
 def first(keys: list[str]) -> str:

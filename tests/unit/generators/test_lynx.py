@@ -8,12 +8,17 @@ The numbers were computed with the public code (bytedance/lynx 3a6a91a on diffus
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
+from a2bench.errors import CannotRun
 from a2bench.generators.lynx.adapters import Adapters, Identity, Reference, Subject
 from a2bench.generators.lynx.resampler import Resampler
+from a2bench.generators.lynx.weights import load
 from tests.helpers.wan import Told, check, filled, transformer
 
 pytestmark = pytest.mark.slow
@@ -144,3 +149,68 @@ def test_the_published_sizes() -> None:
     assert names["layers.0.1.1.weight"] == (5120, 1280)
     assert names["layers.0.1.3.weight"] == (1280, 5120)
     assert "layers.0.1.1.bias" not in names
+
+
+def published(folder: Path, *, lite: bool = False) -> Path:
+    """Files of small networks in the published layout, for the small transformer."""
+    resampler = Resampler(
+        dim=64, depth=2, queries=4, embedding_dim=16, output_dim=32 if lite else 64
+    )
+    count = 1 if lite else 2
+    sizes = (64, 32, 0) if lite else (64, 64, 4)
+    identity = nn.ModuleDict({str(at): Identity(*sizes) for at in range(count)})
+    parts = {"resampler": resampler, "ip_layers": identity}
+    if not lite:
+        parts["ref_layers"] = nn.ModuleDict({str(at): Reference(64) for at in range(2)})
+    folder.mkdir()
+    for name, part in parts.items():
+        save_file(filled(part, f"{name}.").state_dict(), folder / f"{name}.safetensors")
+    return folder
+
+
+def test_the_published_files_are_read(small: Small, tmp_path: Path) -> None:
+    full = load(published(tmp_path / "full"), small.transformer, dtype=torch.float32)
+    assert (full.lite, list(full.adapters.identity), list(full.adapters.reference)) == (
+        False, [0, 1], [0, 1],
+    )  # fmt: skip
+    assert full.resampler is not None
+    tokens = full.resampler(small.face)
+    with full.adapters.showing(Subject(tokens=tokens, features=small.features)):
+        found = small.answer()
+    assert not torch.allclose(found, small.answer())
+    lite = load(published(tmp_path / "lite", lite=True), small.transformer, dtype=torch.float32)
+    assert (lite.lite, list(lite.adapters.identity), lite.adapters.reference) == (True, [0], {})
+
+
+def test_an_adapter_that_is_off_needs_no_file(small: Small, tmp_path: Path) -> None:
+    folder = published(tmp_path / "full")
+    (folder / "ref_layers.safetensors").unlink()
+    found = load(folder, small.transformer, dtype=torch.bfloat16, reference=False)
+    assert found.adapters.reference == {}
+    assert found.adapters.identity[0].to_k_ip.weight.dtype == torch.bfloat16
+    with pytest.raises(CannotRun, match=r"ref_layers\.safetensors is missing"):
+        load(folder, small.transformer, dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "shape", "reason"),
+    [
+        ("ip_layers", "1.to_v_ip.bias", None, r"missing: 1\.to_v_ip\.bias"),
+        ("ip_layers", "2.x", (3,), r"unexpected: 2\.x"),
+        ("ref_layers", "0.to_k_ref.bias", (3,), r"of another shape: 0\.to_k_ref\.bias"),
+        ("resampler", "latents", None, "is no resampler of Lynx: 'latents'"),
+        ("resampler", "norm_out.bias", None, r"missing: norm_out\.bias"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_by_name(
+    small: Small, tmp_path: Path, name: str, key: str, shape: tuple[int] | None, reason: str
+) -> None:
+    folder = published(tmp_path / "full")
+    state = load_file(folder / f"{name}.safetensors")
+    if shape is None:
+        del state[key]
+    else:
+        state[key] = torch.ones(shape)
+    save_file(state, folder / f"{name}.safetensors")
+    with pytest.raises(CannotRun, match=rf"{name}\.safetensors .*{reason}"):
+        load(folder, small.transformer, dtype=torch.float32)
