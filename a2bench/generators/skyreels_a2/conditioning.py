@@ -8,8 +8,6 @@ reference is one frame, each later one is repeated over four, and each has a lat
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +24,6 @@ from a2bench.types import ROLES, Case, Element, Role
 
 MAX_REFERENCES = 4
 MIN_SIDE_PX = 16
-TEXT_TOKENS = 512
 CLIP_PX = 512
 STRIDE_FRAMES = 4
 """Frames in a latent frame, but for the first, which is one."""
@@ -157,32 +154,3 @@ def image_tokens(
     pixels = processor(images=squares, return_tensors="pt")["pixel_values"]
     states = encoder(pixels.to(device), output_hidden_states=True).hidden_states[-2]
     return torch.cat(list(states[:, None]), dim=1)
-
-
-def text_tokens(encoder: Any, tokenizer: Any, text: str, device: torch.device) -> Tensor:
-    """The states of a text, (1, 512, C), zero after its end; what is over 512 tokens is cut off."""
-    told = tokenizer(
-        clean(text),
-        padding="max_length",
-        max_length=TEXT_TOKENS,
-        truncation=True,
-        return_attention_mask=True,
-        return_tensors="pt",
-    )
-    seen = told["attention_mask"].to(device)
-    states: Tensor = encoder(told["input_ids"].to(device), attention_mask=seen).last_hidden_state
-    ended: Tensor = states * seen[..., None]
-    return ended
-
-
-def count_tokens(tokenizer: Any, text: str) -> int:
-    """How many tokens a text has, those over 512 too."""
-    return len(tokenizer(clean(text), verbose=False)["input_ids"])
-
-
-def clean(text: str) -> str:
-    """The text as the model was given it in training: mojibake and entities undone, one line."""
-    import ftfy
-
-    whole = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return re.sub(r"\s+", " ", whole).strip()

@@ -20,7 +20,8 @@ from a2bench.video import encode
 if TYPE_CHECKING:
     from a2bench.generators.skyreels_a2.conditioning import Conditions, Reference
     from a2bench.generators.skyreels_a2.parallel import Crew
-    from a2bench.generators.skyreels_a2.pipeline import Guide, Pipeline
+    from a2bench.generators.skyreels_a2.pipeline import Pipeline
+    from a2bench.generators.wan.sampling import Guide
 
 PACKAGES = ("accelerate", "diffusers", "ftfy", "safetensors", "transformers")
 CHOICES = {
@@ -130,12 +131,9 @@ class SkyReelsA2:
         folder = self._folder
         self._check_device()
         self._check_parts()
-        from a2bench.generators.skyreels_a2.conditioning import (
-            MAX_REFERENCES,
-            TEXT_TOKENS,
-            count_tokens,
-        )
+        from a2bench.generators.skyreels_a2.conditioning import MAX_REFERENCES
         from a2bench.generators.skyreels_a2.weights import load_tokenizer
+        from a2bench.generators.wan.text import TEXT_TOKENS, count_tokens
 
         tokenizer = load_tokenizer(folder)
         warnings = []
@@ -172,7 +170,7 @@ class SkyReelsA2:
 
         A case's conditions are kept until another case comes: its seeds share them.
         """
-        from a2bench.generators.skyreels_a2.pipeline import Sampling
+        from a2bench.generators.wan.sampling import Sampling
 
         pipeline, sampling = self._pipeline, Sampling(self.steps, self.guidance, self.flow_shift)
         if self._kept is None or self._kept[0] != case.key:
@@ -196,12 +194,8 @@ class SkyReelsA2:
         import torch
 
         from a2bench.generators.skyreels_a2 import cost, parallel, weights
-        from a2bench.generators.skyreels_a2.pipeline import (
-            Pipeline,
-            decode_whole,
-            one_batch,
-            two_passes,
-        )
+        from a2bench.generators.skyreels_a2.pipeline import Pipeline
+        from a2bench.generators.wan.sampling import decode_whole, one_batch, two_passes
 
         device = torch.device(self.device)
         networks = weights.load_networks(self._folder, getattr(torch, self.dtype))

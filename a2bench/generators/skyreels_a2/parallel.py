@@ -24,7 +24,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.nn.functional import scaled_dot_product_attention
 
 from a2bench.errors import UsageError
-from a2bench.generators.skyreels_a2.pipeline import Guide, Predict, decode_whole
+from a2bench.generators.wan.sampling import Guide, Predict, decode_whole
 
 Group = Any
 Work = Callable[..., object]

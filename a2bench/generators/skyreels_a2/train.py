@@ -22,7 +22,7 @@ from PIL import Image
 from torch import nn
 
 from a2bench.errors import A2BenchError, UsageError
-from a2bench.generators.skyreels_a2.pipeline import Pipeline, Sampling
+from a2bench.generators.skyreels_a2.pipeline import Pipeline
 from a2bench.generators.skyreels_a2.training import encoded, pictures, small
 from a2bench.generators.skyreels_a2.training.autoencoder import (
     Reconstruction,
@@ -36,6 +36,7 @@ from a2bench.generators.skyreels_a2.training.loop import (
     Training,
 )
 from a2bench.generators.skyreels_a2.weights import Networks
+from a2bench.generators.wan.sampling import Sampling
 
 TEXTS = 5000
 STATISTICS_CLIPS = 64

@@ -20,7 +20,9 @@ from a2bench.generator import generator_identity
 from a2bench.generators.skyreels_a2 import conditioning, generator, weights
 from a2bench.generators.skyreels_a2.conditioning import Conditions, Reference, read_references
 from a2bench.generators.skyreels_a2.generator import SkyReelsA2
-from a2bench.generators.skyreels_a2.pipeline import Pipeline, Sampling, one_batch, unipc
+from a2bench.generators.skyreels_a2.pipeline import Pipeline
+from a2bench.generators.wan import text as wan_text
+from a2bench.generators.wan.sampling import Sampling, one_batch, unipc
 from a2bench.keys import file_sha256
 from a2bench.pictures import Frame
 from a2bench.types import ROLES, Case, Role, Suite
@@ -197,7 +199,7 @@ def test_text_ends_in_zeros_and_is_cut_at_512_tokens(pipeline: Pipeline) -> None
 
     def states(text: str) -> torch.Tensor:
         with torch.no_grad():
-            return conditioning.text_tokens(nets.text_encoder, nets.tokenizer, text, cpu)
+            return wan_text.text_tokens(nets.text_encoder, nets.tokenizer, text, cpu)
 
     short = states("A man")
     assert short.shape == (1, 512, 24)
@@ -205,11 +207,11 @@ def test_text_ends_in_zeros_and_is_cut_at_512_tokens(pipeline: Pipeline) -> None
     assert not short[0, 3:].any()
     cut = states(" ".join(["man"] * 511))
     assert torch.equal(states(" ".join(["man"] * 600 + ["teddy"] * 5)), cut)
-    assert conditioning.count_tokens(nets.tokenizer, " ".join(["man"] * 600)) == 601
+    assert wan_text.count_tokens(nets.tokenizer, " ".join(["man"] * 600)) == 601
 
 
 def test_text_is_cleaned_as_in_training() -> None:
-    assert conditioning.clean(" a &amp;amp; b\n c Ã© ") == "a & b c é"
+    assert wan_text.clean(" a &amp;amp; b\n c Ã© ") == "a & b c é"
 
 
 def test_guidance_is_on_the_text_alone(pipeline: Pipeline) -> None:

@@ -16,7 +16,8 @@ from a2bench.generators.skyreels_a2 import parallel, weights
 from a2bench.generators.skyreels_a2.conditioning import Reference
 from a2bench.generators.skyreels_a2.generator import SkyReelsA2
 from a2bench.generators.skyreels_a2.parallel import Crew
-from a2bench.generators.skyreels_a2.pipeline import Pipeline, Sampling, two_passes
+from a2bench.generators.skyreels_a2.pipeline import Pipeline
+from a2bench.generators.wan.sampling import Sampling, two_passes
 from a2bench.types import ROLES, Case, Suite
 from a2bench.video import probe
 from tests.golden import make_skyreels_a2 as public

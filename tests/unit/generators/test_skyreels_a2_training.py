@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from a2bench.checkpoints.tensors import load_weights
 from a2bench.errors import CannotRun, UsageError
 from a2bench.generators.skyreels_a2 import train, weights
-from a2bench.generators.skyreels_a2.conditioning import image_tokens, text_tokens
+from a2bench.generators.skyreels_a2.conditioning import image_tokens
 from a2bench.generators.skyreels_a2.training import autoencoder, encoded, muon, small
 from a2bench.generators.skyreels_a2.training.clips_composed import Composer
 from a2bench.generators.skyreels_a2.training.flow import Clip, FlowMatching
@@ -28,6 +28,7 @@ from a2bench.generators.skyreels_a2.training.loop import (
     Training,
 )
 from a2bench.generators.skyreels_a2.training.pictures import Picture
+from a2bench.generators.wan.text import text_tokens
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from a2bench.generators.skyreels_a2.pipeline import Sampling, unipc
 from a2bench.generators.wan.guidance import guided
+from a2bench.generators.wan.sampling import Sampling, unipc
 from a2bench.generators.wan.trailing import behind, predict
 from a2bench.networks.torchvision import ensure_torchvision
 from tests.helpers.wan import Told, check, transformer

@@ -13,7 +13,6 @@ from a2bench.checkpoints.tensors import load_weights
 from a2bench.generators.skyreels_a2.conditioning import (
     CLIP_PX,
     STRIDE_FRAMES,
-    clean,
     letterbox,
     reference_video,
 )
@@ -22,6 +21,7 @@ from a2bench.generators.skyreels_a2.training.clips_composed import Composer, Tri
 from a2bench.generators.skyreels_a2.training.flow import Clip
 from a2bench.generators.skyreels_a2.training.loop import generator, save_tensors
 from a2bench.generators.skyreels_a2.weights import Networks
+from a2bench.generators.wan.text import clean
 
 CLIPS_A_FILE = 50
 PARTS = ("latents", "references", "pixels", "tokens")

@@ -9,8 +9,9 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from a2bench.generators.skyreels_a2.conditioning import TEXT_TOKENS, mask
+from a2bench.generators.skyreels_a2.conditioning import mask
 from a2bench.generators.skyreels_a2.training.loop import generator
+from a2bench.generators.wan.text import TEXT_TOKENS
 
 TRAIN_STEPS = 1000
 
@@ -101,7 +102,7 @@ class FlowMatching:
         return apart.mean(dim=(1, 2, 3, 4))
 
     def _texts(self, examples: Sequence[Example]) -> Tensor:
-        """As ``conditioning.text_tokens`` gives them, without its work on the padding."""
+        """As ``text_tokens`` gives them, without its work on the padding."""
         ids = [one.clip.tokens if one.told else self.empty for one in examples]
         ids = [tokens.long()[:TEXT_TOKENS] for tokens in ids]
         padded = nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self._device)
