@@ -59,7 +59,10 @@ def markdown_cell(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    """A text that LaTeX prints as these very characters, also as the first of a row."""
+    """A text that LaTeX prints as these very characters, also as the first of a row.
+
+    Letters that are not Latin need XeLaTeX or LuaLaTeX and a font that has them.
+    """
     return "".join(_LATEX.get(letter, letter) for letter in plain(text))
 
 

@@ -19,6 +19,8 @@ from a2bench.outputs import replacing
 from a2bench.report.contents import Contents
 from a2bench.results.charts import axes, means, net, radar
 from a2bench.results.comparison import Comparison
+from a2bench.results.table import Line
+from a2bench.stats import spearman
 from a2bench.text import plain
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ HATCHES = ("", "///", "...", "xxx")
 LINES = ("-", "--", ":", "-.")
 FORMATS = (".svg", ".pdf", ".png")
 LABEL = 28
+FEWEST_CASES = 5
+"""Of a row, for a correlation."""
 INK = "#1b1b1c"
 """The colour of what has none of its own; a page puts the colour of its text in its place."""
 _STYLE: Any = {
@@ -61,7 +65,7 @@ def bars(found: Contents) -> Figure | None:
             own = table[table["metric"] == metric].set_index("model")
             for at, (name, colour, hatch, _) in enumerate(_styles(rows)):
                 if name not in own.index:
-                    panel.text(0, at, " –", va="center")
+                    panel.text(0, at, " not measured", va="center", color="#888888", fontsize=7)
                     continue
                 mean, low, high = (float(own[end][name]) for end in ("mean", "low", "high"))
                 panel.barh(at, mean, color=colour, hatch=hatch, edgecolor="white", height=0.72)
@@ -120,22 +124,16 @@ def distributions(found: Contents) -> Figure | None:
 
 
 def correlations(found: Contents) -> Figure | None:
-    """Spearman's correlation of each two metrics over the cases of all rows."""
-    from a2bench.stats import spearman
-
+    """Spearman's correlation of each two metrics over cases, the mean of those within each row."""
     metrics = [m for m in found.metrics if any(line.values.get(m) for line in found.lines)]
     if len(metrics) < 2:
         return None
     table = np.full((len(metrics), len(metrics)), math.nan)
     for i, one in enumerate(metrics):
         for j, other in enumerate(metrics):
-            pairs = [
-                (line.values[one][case], line.values[other][case])
-                for line in found.lines
-                for case in line.values.get(one, {}).keys() & line.values.get(other, {}).keys()
-            ]
-            told = spearman(*zip(*pairs, strict=True)) if len(pairs) > 2 else None
-            table[i, j] = math.nan if told is None else told
+            within = [_spearman(line, one, other) for line in found.lines]
+            known = [value for value in within if value is not None]
+            table[i, j] = sum(known) / len(known) if known else math.nan
     side = 1.6 + 0.42 * len(metrics)
     with _figure(1, 1, height=side, width=side + 1.2) as (figure, (panel,)):
         panel.imshow(table, cmap="PuOr_r", vmin=-1, vmax=1)
@@ -147,6 +145,14 @@ def correlations(found: Contents) -> Figure | None:
         panel.set_yticks(range(len(metrics)), map(plain, metrics))
         panel.grid(visible=False)
         return figure
+
+
+def _spearman(line: Line, one: str, other: str) -> float | None:
+    mine, theirs = line.values.get(one, {}), line.values.get(other, {})
+    both = sorted(mine.keys() & theirs.keys())
+    if len(both) < FEWEST_CASES:
+        return None
+    return spearman([mine[case] for case in both], [theirs[case] for case in both])
 
 
 def differences(found: Contents) -> Figure | None:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from a2bench.errors import A2BenchError
 from a2bench.redaction import redact
 from a2bench.report.contents import Contents
-from a2bench.report.pictures import Strip, reference, strip
+from a2bench.report.pictures import FRAMES, Strip, reference, strip
 from a2bench.results.charts import metrics_of
 from a2bench.results.leaderboard import Row, Work
 from a2bench.results.videos import StoredVideo, stored_videos
-from a2bench.runs.record import Record
-from a2bench.types import Case, Json, Suite
+from a2bench.types import Case, Json, Suite, Video
 
 PAGE_BYTES = 18_000_000
 """What a page may have in all, but for its tables: references and strips share it."""
@@ -22,6 +21,7 @@ BASE64 = 4 / 3
 REFERENCE_BYTES = 8_000
 THREADS = 2
 SPARK = 64
+MOST_BOXES, MOST_POINTS, MOST_FRAMES = 16, 128, 10**6
 
 Tick = Callable[[], None]
 """Called for each case that is done."""
@@ -81,13 +81,13 @@ def exhibits(
 
     One case is in memory at a time; its videos are decoded side by side.
     """
-    works: dict[str, dict[int, Work]] = {}
+    works: dict[tuple[str, str], dict[int, Work]] = {}
     for at, row in enumerate(found.rows):
         for work in row.works:
-            works.setdefault(work.case_id, {}).setdefault(at, work)
+            works.setdefault((work.case_id, work.case_key), {}).setdefault(at, work)
     cases = {case.key: case for case in suite.cases} if suite else {}
     ids = sorted(works)[:most]
-    pictures = sum(len(works[case_id]) for case_id in ids)
+    pictures = sum(len(works[one]) for one in ids)
     references = sum(len(case.elements) for case in cases.values()) * REFERENCE_BYTES
     each = int((PAGE_BYTES / BASE64 - references) / max(1, pictures))
     stored = [_stored(row) for row in found.rows]
@@ -96,9 +96,8 @@ def exhibits(
         return _shown(found, *one, stored[one[0]], each)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for case_id in ids:
-            own = works[case_id]
-            case = cases.get(next(iter(own.values())).case_key)
+        for case_id, case_key in ids:
+            own, case = works[case_id, case_key], cases.get(case_key)
             yield Exhibit(
                 case_id=case_id,
                 prompt=case.prompt if case else "",
@@ -121,14 +120,15 @@ def _shown(
 ) -> Shown:
     row, name = found.rows[at], found.names[at]
     video, picture, reason = stored.get((work.case_id, work.seed)), None, ""
-    boxed = {
-        m: r for m, r in work.scores.items() if r.detail.get("boxes") and r.detail.get("frames")
-    }
+    boxed = {metric: seen for metric, one in work.scores.items() if (seen := _boxed(one.detail))}
+    boxes: tuple[Box, ...] = ()
     if video is not None:
         try:
-            picture = strip(video.probed(), most, _frames(boxed))
+            read = video.probed()
+            picture = strip(read, most, _frames(boxed, read))
+            boxes = tuple(_boxes(boxed, picture, read))
         except (A2BenchError, OSError) as error:
-            reason = str(error)
+            reason = str(error).replace(str(video.path), "the stored video")
     elif work.video is None:
         reason = "not made"
     else:
@@ -137,40 +137,49 @@ def _shown(
         name=name,
         label=f"seed {work.seed}" if len({w.seed for w in row.works}) > 1 else "",
         strip=picture,
-        boxes=tuple(_boxes(boxed, picture, work)) if picture else (),
+        boxes=boxes,
         boxed=tuple(boxed),
         values=tuple(_value(m, work) for m in metrics_of(found.lines) if m in row.metrics),
         reason=redact(reason),
     )
 
 
-def _frames(boxed: Mapping[str, Record]) -> Sequence[int]:
+def _boxed(detail: Mapping[str, Json]) -> dict[int, list[tuple[float, ...]]]:
+    """The boxes of a detail by frame; what is not of that form, as anybody may write, is none."""
+    frames, rows = detail.get("frames"), detail.get("boxes")
+    if not isinstance(frames, list) or not isinstance(rows, list):
+        return {}
+    found: dict[int, list[tuple[float, ...]]] = {}
+    for index, row in zip(frames, rows, strict=False):
+        if isinstance(row, list) and type(index) is int and 0 <= index < MOST_FRAMES:
+            boxes = [box for box in row[:MOST_BOXES] if isinstance(box, list) and len(box) == 4]
+            found[index] = [tuple(map(float, box)) for box in boxes if all(map(_is_number, box))]
+    return found if any(found.values()) else {}
+
+
+def _frames(boxed: Mapping[str, Mapping[int, object]], video: Video) -> Sequence[int]:
     """The frames that the first metric with boxes has looked at, at most 8 of them."""
-    for record in boxed.values():
-        frames = list(record.detail["frames"])
-        step = max(1, round(len(frames) / 8))
-        return frames[::step][:8]
+    for seen in boxed.values():
+        frames = sorted(index for index in seen if index < video.frames)
+        step = max(1, round(len(frames) / FRAMES))
+        return frames[::step][:FRAMES]
     return ()
 
 
-def _boxes(boxed: Mapping[str, Record], picture: Strip, work: Work) -> Iterator[Box]:
-    size = work.video.detail if work.video else {}
-    if not (size.get("width") and size.get("height")):
-        return
-    scale_x, scale_y = picture.width / size["width"], picture.height / size["height"]
-    places = {index: at for at, index in enumerate(picture.indices)}
-    for number, record in enumerate(boxed.values()):
-        for index, row in zip(record.detail["frames"], record.detail["boxes"], strict=False):
-            for box in row if index in places else ():
-                if box:
-                    left, top, right, bottom = box
-                    yield Box(
-                        x=round(places[index] * picture.width + left * scale_x, 1),
-                        y=round(top * scale_y, 1),
-                        width=round((right - left) * scale_x, 1),
-                        height=round((bottom - top) * scale_y, 1),
-                        metric=number,
-                    )
+def _boxes(
+    boxed: Mapping[str, Mapping[int, Sequence[tuple[float, ...]]]], picture: Strip, video: Video
+) -> Iterator[Box]:
+    scale_x, scale_y = picture.width / video.width, picture.height / video.height
+    for number, seen in enumerate(boxed.values()):
+        for at, index in enumerate(picture.indices):
+            for left, top, right, bottom in seen.get(index, ()):
+                yield Box(
+                    x=round(at * picture.width + left * scale_x, 1),
+                    y=round(top * scale_y, 1),
+                    width=round(max(0.0, right - left) * scale_x, 1),
+                    height=round(max(0.0, bottom - top) * scale_y, 1),
+                    metric=number,
+                )
 
 
 def _value(metric: str, work: Work) -> Value:
@@ -186,11 +195,11 @@ def _value(metric: str, work: Work) -> Value:
 
 
 def _course(detail: Mapping[str, Json]) -> str:
-    """The first row of numbers in a detail, as points; of rows of several their means."""
+    """The first row of numbers in a detail, as points; of rows of one number each these."""
     for name, told in detail.items():
         if name == "frames" or not isinstance(told, list) or len(told) < 3:
             continue
-        numbers = [_number(one) for one in told]
+        numbers = [_number(one) for one in told[:: max(1, len(told) // MOST_POINTS)]]
         known = [number for number in numbers if number is not None]
         if len(known) < 3:
             continue
@@ -205,7 +214,9 @@ def _course(detail: Mapping[str, Json]) -> str:
 
 
 def _number(one: Json) -> float | None:
-    if isinstance(one, list):
-        known = [n for n in one if isinstance(n, int | float) and not isinstance(n, bool)]
-        return sum(known) / len(known) if known and len(known) == len(one) == 1 else None
-    return float(one) if isinstance(one, int | float) and not isinstance(one, bool) else None
+    one = one[0] if isinstance(one, list) and len(one) == 1 else one
+    return float(one) if _is_number(one) else None
+
+
+def _is_number(one: Json) -> bool:
+    return isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e9

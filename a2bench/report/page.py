@@ -37,8 +37,8 @@ TOLD = {
     ),
     "distributions": "The value of every case, and the median.",
     "correlations": (
-        "Spearman's correlation of each two metrics over the cases of all rows: what goes together "
-        "is measured twice."
+        "Spearman's correlation of each two metrics over the cases of a row, the mean of all rows: "
+        "what goes together from case to case."
     ),
     "differences": (
         "Differences on the same cases with 95 % intervals; filled and blue: told apart "
@@ -229,7 +229,6 @@ def _provenance(row: Row) -> Iterator[tuple[str, str]]:
                 "versions",
                 f"a2bench {told.get('a2bench')}, Python {told.get('python')}, {packages}",
             )
-            yield "arguments", " ".join(map(str, told.get("arguments", ())))
             yield "started", str(told.get("started_at", ""))
 
 

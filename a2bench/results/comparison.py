@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 
 from a2bench.errors import UsageError
+from a2bench.keys import digest
 from a2bench.metric import ROUNDING, read_bounds
-from a2bench.results.definitions import base
+from a2bench.results.definitions import base, identity
 from a2bench.results.leaderboard import Row, table, with_values
 from a2bench.results.places import RESAMPLES, Place, places
-from a2bench.results.ranks import scored
+from a2bench.results.ranks import FEWEST_TO_TELL, scored
 from a2bench.results.recipe import Recipe
 from a2bench.results.selection import labels
 from a2bench.results.table import SCORE, lines_of
@@ -178,6 +179,7 @@ def compare(
         sides, told = _with_scores(sides, rows, recipe)
         notes += told
         columns = [SCORE, *columns]
+    notes += _unlike(sides, columns)
     pairs = [one for a, b in combinations(sides, 2) for one in _pair(a, b, columns)]
     ranked = (
         places(
@@ -186,13 +188,50 @@ def compare(
             higher_is_better=_higher(metric, sides),
         )
         for metric in columns
+        if len({_kind(side, metric) for side in sides if side.values.get(metric)}) == 1
     )
+    notes += _undone(names, rows, columns)
     return Compared(
         names=tuple(names),
         pairs=tuple(pairs),
         places=tuple(chain.from_iterable(ranked)),
         notes=tuple(notes),
     )
+
+
+def _kind(side: _Side, metric: str) -> str:
+    """What two sides must share of a metric: all that decides a value, its bounds, its direction.
+
+    Of a comprehensive score it is the cases: one of others is another score.
+    """
+    if metric == SCORE:
+        return digest(sorted(side.values[SCORE]))
+    about = side.metrics[metric]
+    return digest([identity(about), *(about[name] for name in ("low", "high", "higher_is_better"))])
+
+
+def _unlike(sides: Sequence[_Side], columns: Sequence[str]) -> list[str]:
+    """A note on each metric that sides do not share."""
+    told = []
+    for metric in columns:
+        held = [side for side in sides if metric in side.metrics and side.values.get(metric)]
+        if len({_kind(side, metric) for side in held}) > 1:
+            how = "of other cases" if metric == SCORE else "measured in another way"
+            names = ", ".join(side.name for side in held)
+            told.append(f"{metric} is {how} in some of {names}: these are not compared in it")
+    return told
+
+
+def _undone(names: Sequence[str], rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """A note on works that failed or are missing, and so are in no mean."""
+    told = []
+    for name, row in zip(names, rows, strict=True):
+        parts = [
+            f"{metric} ({n} {s})" for (metric, s), n in row.undone().items() if metric in columns
+        ]
+        if parts:
+            told.append(f"{name}: in no mean are {', '.join(parts)}")
+    return told
 
 
 def _higher(metric: str, sides: Sequence[_Side]) -> bool:
@@ -249,14 +288,14 @@ def _with_scores(
 
 
 def _pair(a: _Side, b: _Side, columns: Sequence[str]) -> Iterator[Comparison]:
-    """The metrics that both sides have; a score of other cases is another score."""
+    """The metrics that both sides have, measured alike."""
     found = []
     for metric in columns:
         if metric not in a.metrics or metric not in b.metrics:
             continue
         mine, theirs = a.values[metric], b.values[metric]
-        if metric == SCORE and mine.keys() != theirs.keys():
-            mine, theirs = {}, {}
+        if (mine and theirs) and _kind(a, metric) != _kind(b, metric):
+            continue
         found.append(_comparison(metric, a, b, mine, theirs))
     tested = [one for one in found if one.p is not None]
     adjusted = iter(holm([one.p for one in tested if one.p is not None]))
@@ -288,11 +327,17 @@ def _comparison(
         difference=_difference(x, y, read_bounds(a.metrics[metric])),
         p=paired_permutation(x, y, resamples=RESAMPLES),
         effect=effect,
-        needed=None if effect is None else cases_to_tell(effect),
+        needed=_needed(effect),
         detectable=spread_of_differences(x, y) * effect_to_tell(len(x))
         if effect is not None
         else None,
     )
+
+
+def _needed(effect: float | None) -> int | None:
+    """The cases that the power asks for, and no fewer than can tell anything."""
+    n = None if effect is None else cases_to_tell(effect)
+    return None if n is None else max(n, FEWEST_TO_TELL)
 
 
 def _difference(x: Sequence[float], y: Sequence[float], bounds: tuple[float, float]) -> Interval:

@@ -42,7 +42,8 @@ COLUMNS = {
 NOTE = (
     "Differences are a less b, means over the cases that both have, with 95 % intervals. p: paired "
     "permutation test, adjusted for the metrics of a pair (Holm). d: Cohen's for pairs. Needed: "
-    "how many cases would show such a difference with a power of 80 %. Better only where the "
+    "how many cases would show such a difference with a power of 80 %, in one metric, and no fewer "
+    "than six, with which the test can first tell anything. Better only where the "
     f"interval lies to one side of 0 and p is below {LEVEL:g}."
 )
 
@@ -82,6 +83,9 @@ def _line(one: Comparison) -> dict[str, Json]:
     }
 
 
+SHOWN = 0.0005
+"""A difference that three decimals show."""
+TABLES_A_PAGE = 3
 HEADS = ("metric", "a", "b", "difference", "p", "d", "win/tie/loss", "n", "needed", "")
 
 
@@ -161,8 +165,8 @@ def extremes(found: Compared, most: int) -> list[str]:
     told = []
     for one in found.pairs if most else ():
         ends = (
-            (one.a, [case for case in one.cases[:most] if case.difference > 0]),
-            (one.b, [case for case in one.cases[::-1][:most] if case.difference < 0]),
+            (one.a, [case for case in one.cases[:most] if case.difference > SHOWN]),
+            (one.b, [c for c in one.cases[::-1][:most] if c.difference < -SHOWN]),
         )
         parts = [
             f"{name} is most above in "
@@ -206,7 +210,8 @@ def to_latex(found: Compared) -> str:
         tables.append(
             latex_table(heads, rows, caption=f"{pair.a} and {pair.b}. {NOTE}", notes=remarks(found))
         )
-    return "\n".join(tables)
+    pages = [tables[at : at + TABLES_A_PAGE] for at in range(0, len(tables), TABLES_A_PAGE)]
+    return "\n\\clearpage\n".join("\n".join(page) for page in pages)
 
 
 def _grouped(found: Compared) -> list[Sequence[Comparison]]:

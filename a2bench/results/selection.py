@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from a2bench.errors import CannotRun, UsageError
@@ -17,28 +18,64 @@ from a2bench.types import Suite
 def chosen(names: Sequence[str], *, profile: str = "", suite: str = "") -> list[Row]:
     """The rows of each name, in their order; of a store without a model all its rows.
 
-    A model is named as in the table, with or without its revision. One that is named twice is
-    there twice. ``profile`` and ``suite`` leave out others. Raises ``CannotRun`` for a name that is
-    no store or has no row, with those that there are.
+    A row is what its own store holds, whatever other stores are named. A model is named as in the
+    table, with or without its revision; one that is named twice is there twice. ``profile`` and
+    ``suite`` leave out others. Raises ``CannotRun`` for a name that is no store or has no row, with
+    those that there are, ``UsageError`` for one that has a model on several suites.
     """
     parts = [_parts(name) for name in names]
     stores = opened([path for path, _ in parts])
-    rows = [
-        row
-        for row in collect(stores)
-        if profile in ("", row.profile) and suite in ("", row.suite["name"])
-    ]
+    rows: dict[Path, list[Row]] = {store.root.resolve(): [] for store in stores}
+    for root, held in rows.items():
+        held += [
+            row
+            for row in collect([RunStore(root)])
+            if profile in ("", row.profile) and suite in ("", row.suite["name"])
+        ]
     found = []
     for name, (_, model), store in zip(names, parts, stores, strict=True):
-        root = store.root.resolve()
-        held = [row for row in rows if root in {one.root.resolve() for one in row.stores}]
+        held = rows[store.root.resolve()]
         own = [r for r in held if model in ("", r.model["name"], r.model_name, r.name)]
         if not own:
             models = ", ".join(dict.fromkeys(row.model_name for row in held)) or "nothing"
             asked = " ".join(filter(None, (profile and f"of profile {profile}", suite)))
             raise CannotRun(f"{name}: no such row; this store holds {models} {asked}".rstrip())
+        suites: dict[str, set[str]] = {}
+        for row in own:
+            suites.setdefault(row.name, set()).add(str(row.suite["name"]))
+        for label, on in suites.items():
+            if len(on) > 1:
+                told = ", ".join(sorted(on))
+                raise UsageError(f"{name} holds {label} on the suites {told}: --suite names one")
         found += own
-    return found
+    return _named_apart(found)
+
+
+def _named_apart(rows: Sequence[Row]) -> list[Row]:
+    """The rows; those of one name, suite and profile say by their origin what tells them apart.
+
+    That is the store, the parameters, or a number.
+    """
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        held = groups.setdefault((row.name, str(row.suite["name"]), row.profile), [])
+        if all(row is not other for other in held):
+            held.append(row)
+    told: dict[int, str] = {}
+    for group in (group for group in groups.values() if len(group) > 1):
+        stores = [" + ".join(str(one.root) for one in row.stores) for row in group]
+        params = [dict(row.model.get("params") or {}) for row in group]
+        keys = [k for k in dict.fromkeys(k for one in params for k in one) if _differs(k, params)]
+        for at, row in enumerate(group):
+            parts = [stores[at]] if len(set(stores)) > 1 else []
+            parts += [f"{key}={params[at].get(key, 'none')}" for key in keys[:3]]
+            name = ", ".join(parts) or f"#{at + 1}"
+            told[id(row)] = f"{row.origin}, {name}" if row.origin else name
+    return [replace(row, origin=told.get(id(row), row.origin)) for row in rows]
+
+
+def _differs(key: str, params: Sequence[dict[str, object]]) -> bool:
+    return any(one.get(key) != params[0].get(key) for one in params)
 
 
 def labels(rows: Sequence[Row]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,16 +19,16 @@ class Sensitivity:
     """The rows of one ranking under drawn weights.
 
     ``same`` is the share of draws in which all rows stand in the order of their scores, ``first``
-    by row the share in which none is above it.
+    for each row, by its name, the share in which none is above it.
     """
 
     same: float
-    first: Mapping[str, float]
+    first: Sequence[tuple[str, float]]
 
     @property
     def told(self) -> str:
         """In words, the rows that are first most often."""
-        often = sorted(self.first.items(), key=lambda one: (-one[1], one[0]))
+        often = sorted(self.first, key=lambda one: (-one[1], one[0]))
         named = ", ".join(f"{name} in {share:.0%}" for name, share in often[:3] if share >= 0.005)
         return (
             f"The weights are a choice: with {DRAWS:,} others, drawn at random, the order of the "
@@ -62,7 +62,7 @@ def sensitivity(found: Sequence[Scored], recipe: Recipe) -> list[Sensitivity]:
         told.append(
             Sensitivity(
                 same=float((kept | ~above[:, :, None]).all(axis=(0, 1)).mean()),
-                first={row.line.name: float(share) for row, share in zip(rows, first, strict=True)},
+                first=[(r.line.name, float(share)) for r, share in zip(rows, first, strict=True)],
             )
         )
     return told

@@ -17,10 +17,12 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from a2bench import __version__
-from a2bench.errors import CannotRun, VideosError
+from a2bench.errors import CannotRun, UnknownName, UsageError, VideosError
 from a2bench.generators.archive import unpack
 from a2bench.keys import canonical_json
+from a2bench.metric import filed_bounds
 from a2bench.outputs import replacing
+from a2bench.registry import build_profile
 from a2bench.results.leaderboard import Row, collect
 from a2bench.results.selection import suite_of
 from a2bench.results.upkeep import append, check, copy_video, merge
@@ -114,6 +116,8 @@ def opened(
     records and videos; more than one row; another row than it says.
     """
     with temporary_folder() as folder:
+        if not path.is_file():
+            raise CannotRun(f"{path} is not a file")
         try:
             root = unpack(path, folder, names=PARTS)
         except VideosError as error:
@@ -130,6 +134,10 @@ def opened(
         rows = collect([store])
         if len(rows) != 1:
             raise CannotRun(f"{path} holds {len(rows)} rows: a submission is of one")
+        if others := found.records.keys() - {record.key for record in _records(rows[0])}:
+            raise CannotRun(f"{path} holds {len(others)} records of no work of its row")
+        if told := list(_redefined(rows[0])):
+            raise CannotRun("\n".join(f"{path}: {one}" for one in told))
         about = _read_about(path, root / ABOUT)
         if {**about, "a2bench": None} != {**_about(rows[0]), "a2bench": None}:
             raise CannotRun(f"{path}: {ABOUT} tells of another row than its records")
@@ -144,8 +152,36 @@ def add(path: Path, into: RunStore, suite: str = "", *, tick: Tick = lambda: Non
     Raises ``CannotRun`` as ``opened`` and ``merge`` do; then nothing was written.
     """
     with opened(path, suite, tick=tick) as (found, store):
+        held = into.records() if into.exists() else {}
+        for record in _records(found.row):
+            mine = held.get(record.key)
+            if mine is not None and mine.final and _outcome(mine) != _outcome(record):
+                what = record.metric or "the video"
+                raise CannotRun(
+                    f"{path}: {into.root} holds another outcome of {what} in {record.case_id}: "
+                    "keep them apart"
+                )
         merge(into, [store], tick=tick)
     return found
+
+
+def _outcome(record: Record) -> tuple[object, ...]:
+    return record.status, record.value, record.video_sha256
+
+
+def _redefined(row: Row) -> Iterator[str]:
+    """What a row says of a metric that this a2bench defines otherwise: its bounds and direction."""
+    try:
+        known = build_profile(row.profile).all
+    except (UnknownName, CannotRun, UsageError):
+        return
+    for column, told in row.metrics.items():
+        metric = known.get(told["name"])
+        if metric is None or metric.info.version != told["version"]:
+            continue
+        ours = {**filed_bounds(metric.info), "higher_is_better": metric.info.higher_is_better}
+        if other := [name for name, value in ours.items() if told[name] != value]:
+            yield f"{column} is not defined so here: {', '.join(other)}"
 
 
 def _read_about(path: Path, about: Path) -> dict[str, Any]:
@@ -160,6 +196,7 @@ def _read_about(path: Path, about: Path) -> dict[str, Any]:
 
 def _remarks(row: Row, suite: Suite | None) -> Iterator[str]:
     """What is to know before a row is compared: other cases, missing ones, failures."""
+    yield "the scores are the sender's: they were not measured again"
     if suite is None:
         yield f"the suite {row.suite['name']} is not at hand, its cases were not compared (--suite)"
     else:

@@ -55,6 +55,12 @@ def latex_cell(text: str) -> str:
     return re.sub(r"[-<]", lambda sign: f"${sign[0]}$", text).replace("[", "{[}")
 
 
+def _is_latin(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether pdfLaTeX knows every letter without further packages."""
+    texts = (*heads, *(cell for row in rows for cell in row))
+    return all(ord(letter) < 0x180 or letter in "–—‘’“”…" for text in texts for letter in text)
+
+
 def latex_table(
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -72,6 +78,7 @@ def latex_table(
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
+            *([] if _is_latin(heads, rows) else ["% needs XeLaTeX or LuaLaTeX, for its letters"]),
             *(f"% {latex_text(note)}" for note in notes),
             r"\begin{table}",
             r"\centering",

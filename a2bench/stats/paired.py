@@ -11,6 +11,8 @@ import numpy as np
 from a2bench.stats.samples import Floats, paired
 
 MOST_EXACT = 16
+MOST_DRAWN = 2**20
+"""Signs that are drawn at a time: 8 bytes each."""
 LEVEL, POWER = 0.05, 0.8
 MOST_CASES = 1_000_000
 
@@ -33,8 +35,10 @@ def paired_permutation(
     if n <= MOST_EXACT:
         bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
         return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
-    signs = 2 * np.random.default_rng(seed).integers(2, size=(resamples, n)) - 1
-    extreme = int(np.sum(np.abs(signs @ differences) >= observed))
+    random, extreme, rows = np.random.default_rng(seed), 0, max(1, MOST_DRAWN // n)
+    for start in range(0, resamples, rows):  # the same signs as in one draw of all
+        signs = 2 * random.integers(2, size=(min(rows, resamples - start), n)) - 1
+        extreme += int(np.sum(np.abs(signs @ differences) >= observed))
     return (extreme + 1) / (resamples + 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from io import BytesIO
@@ -23,7 +24,7 @@ from a2bench.report.pictures import WIDTHS_PX, strip
 from a2bench.results.recipe import parse
 from a2bench.results.selection import suite_of
 from a2bench.runs.store import RunStore
-from a2bench.types import Suite
+from a2bench.types import Json, Suite
 from a2bench.video import probe, sampled
 from tests.helpers.fakes import Level, ReadsBroken
 from tests.helpers.generators import MyGenerator, Raises
@@ -137,6 +138,60 @@ def test_the_page_says_what_the_records_say(html: str, found: Contents) -> None:
     assert len(page.of("article")) == 7
     assert len([i for i in page.of("img") if "Reference" in str(i["alt"])]) == 21
     assert "Apache-2.0" in page.text
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"boxes": "abc", "frames": 5},
+        {"boxes": [[[1, 2, 3]]], "frames": [0]},
+        {"boxes": [[[1, 2, 3, 4]]], "frames": [100_000_000]},
+        {"boxes": [[[1, 2, 3, 4]]], "frames": ["x"]},
+        {"boxes": [[["a", 2, 3, 4]], 7], "frames": [0, True]},
+        {"boxes": [[[5.0, 5.0, 1.0, 1.0]] * 10_000], "frames": [0]},
+        {"numbers": [1e300, float("1e308"), 3, None, "x"] * 10_000},
+    ],
+)
+def test_a_detail_of_any_form_leaves_the_page_whole(
+    tmp_path: Path, found: Contents, suite: Suite, detail: dict[str, Json]
+) -> None:
+    """Anybody can write a store."""
+    first = found.rows[0]
+    works = [
+        replace(w, scores={m: replace(r, detail=detail) for m, r in w.scores.items()})
+        for w in first.works
+    ]
+    rows = [replace(first, works=works), *found.rows[1:]]
+    write_page(replace(found, rows=rows), tmp_path / "p.html", title="t", suite=suite)
+    html = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert len(Page(html).of("article")) == 7
+    assert len(html) < 2_000_000
+
+
+def test_cases_of_one_name_with_other_content_stand_apart(tmp_path: Path) -> None:
+    """Each with its own prompt, or with none."""
+    suite, store = make_suite(tmp_path / "suite", 2), RunStore(tmp_path / "store")
+    do(ask(suite, generator=MyGenerator(name="one")), store)
+    other = replace(suite, cases=tuple(replace(c, prompt="another") for c in suite.cases))
+    do(ask(other, generator=MyGenerator(name="two")), RunStore(tmp_path / "two"))
+    both = contents([str(store.root), str(tmp_path / "two")])
+    told = [(one.case_id, one.prompt, len(one.shown)) for one in exhibits(both, suite)]
+    prompt = suite.cases[0].prompt
+    assert len(told) == 4
+    assert sorted(t for t in told if t[0] == "case-001") == sorted(
+        [("case-001", prompt, 1), ("case-001", "", 1)]
+    )
+
+
+def test_one_model_at_two_settings_has_two_rows(tmp_path: Path) -> None:
+    suite, store = make_suite(tmp_path / "suite", 2), RunStore(tmp_path / "store")
+    for frames in (9, 5):
+        do(ask(suite, generator=MyGenerator(name="m", frames=frames)), store)
+    both = contents([str(store.root)], RECIPE)
+    write_page(both, tmp_path / "p.html", title="t", suite=suite)
+    text = Page((tmp_path / "p.html").read_text(encoding="utf-8")).text
+    assert "m (1) [frames=5]" in text
+    assert "the order of the 2 rows" in text
 
 
 def test_the_same_results_give_the_same_page(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,11 +133,37 @@ def test_only_cases_that_both_have_count_and_the_others_are_named() -> None:
     assert [(c.case_id, c.a, c.b) for c in one.cases] == [("c01", 0.8, 0.1), ("c03", 0.7, 0.3)]
     assert (one.only_a, one.only_b) == (("c00",), ("c02", "c04"))
     assert remarks(found) == [
+        "a: in no mean are m (1 failed)",
         "left out of m, as b has no value where a has: c00",
         "left out of m, as a has no value where b has: c02, c04",
     ]
     apart = only(compare([a, row("b", {"m": [0.5]}, start=50)]))
     assert (apart.n, apart.difference, apart.verdict) == (0, None, "no case in common")
+
+
+def test_rows_that_do_not_mean_the_same_are_not_compared() -> None:
+    """Whoever wrote a store may call a metric's direction and bounds what he likes."""
+    honest = row("a", {"m": drawn(1, 8), "n": drawn(3, 8)})
+    for about in ({"higher_is_better": False}, {"high": 1000.0}, {"version": "2"}):
+        other = row("b", {"m": drawn(2, 8), "n": drawn(4, 8)}, m=about)
+        for rows in ([honest, other], [other, honest]):
+            found = compare(rows)
+            assert [one.metric for one in found.pairs] == ["n"]
+            assert any("m is measured in another way in some of" in note for note in found.notes)
+    third = row("c", {"m": drawn(5, 8)})
+    assert {p.metric for p in compare([honest, other, third]).places} == set()
+
+
+def test_few_cases_need_as_many_as_can_tell() -> None:
+    one = pair([0.9, 0.91, 0.93], [0.1, 0.12, 0.1])
+    assert (one.needed, one.verdict) == (6, "not distinguishable")
+
+
+def test_a_score_of_other_cases_is_named_and_not_compared() -> None:
+    a, b = {"m": drawn(1, 8), "n": drawn(2, 8)}, {"m": drawn(3, 6), "n": drawn(4, 6)}
+    found = compare([row("a", a), row("b", b)], recipe=RECIPE)
+    assert [one.metric for one in found.pairs] == ["m", "n"]
+    assert "comprehensive is of other cases in some of a, b" in found.notes[0]
 
 
 def test_seeds_of_a_case_are_one_value() -> None:
@@ -351,6 +378,44 @@ def test_rows_are_named_by_store_and_model(stores: Path) -> None:
         chosen([one], profile="paper")
     with pytest.raises(CannotRun, match="is no run store"):
         chosen([str(stores / "three") + ":other"])
+
+
+def test_a_row_is_what_its_own_store_holds(tmp_path: Path) -> None:
+    """Whatever other stores are named: seeds of another store do not come in."""
+    suite = make_suite(tmp_path / "suite", 7)
+    one, two = RunStore(tmp_path / "one"), RunStore(tmp_path / "two")
+    do(ask(suite, Level(), generator=MyGenerator(name="a")), one)
+    do(ask(suite, Level(), generator=MyGenerator(name="b")), one)
+    do(ask(suite, Level(), generator=MyGenerator(name="a"), seeds=(1, 2)), two)
+    do(ask(suite, Level(), generator=MyGenerator(name="c")), two)
+    pair_alone = compare(chosen([f"{one.root}:a", f"{one.root}:b"]))
+    with_third = compare(chosen([f"{one.root}:a", f"{one.root}:b", f"{two.root}:c"]))
+    assert set(pair_alone.pairs) <= set(with_third.pairs)
+    both = chosen([f"{one.root}:a", f"{two.root}:a"])
+    assert [r.name for r in both] == [f"a (1) [{one.root}]", f"a (1) [{two.root}]"]
+    assert [len({w.seed for w in r.works}) for r in both] == [1, 2]
+    found = only(compare(both))
+    assert found.mean_a != found.mean_b
+
+
+def test_one_model_at_two_settings_has_two_names(tmp_path: Path) -> None:
+    suite, store = make_suite(tmp_path / "suite", 2), RunStore(tmp_path / "store")
+    for frames in (9, 5):
+        do(ask(suite, Level(), generator=MyGenerator(name="m", frames=frames)), store)
+    assert sorted(r.name for r in chosen([str(store.root)])) == [
+        "m (1) [frames=5]",
+        "m (1) [frames=9]",
+    ]
+
+
+def test_a_model_on_several_suites_needs_one_named(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "store")
+    for name in ("one", "two"):
+        suite = make_suite(tmp_path / name, 2)
+        do(ask(replace(suite, name=name)), store)
+    with pytest.raises(UsageError, match=r"on the suites one, two: --suite names one"):
+        chosen([str(store.root)])
+    assert len(chosen([str(store.root)], suite="two")) == 1
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".md", ".tex"])

@@ -376,7 +376,7 @@ def test_how_much_of_the_order_is_the_choice_of_weights() -> None:
     rows = {"best": values, "below": below, "mixed": mixed}
     found = scored([line(name, own) for name, own in rows.items()], RECIPE)
     (sure,) = sensitivity([one for one in found if one.line.name != "mixed"], RECIPE)
-    assert (sure.same, sure.first) == (1.0, {"best": 1.0, "below": 0.0})
+    assert (sure.same, dict(sure.first)) == (1.0, {"best": 1.0, "below": 0.0})
     (three,) = sensitivity(found, RECIPE)
     means = {n: (float(v["a"].mean()), (float(v["b"].mean()) - 0.5) / 0.5) for n, v in rows.items()}
     order, same, first = ["mixed", "best", "below"], 0, 0
@@ -385,7 +385,7 @@ def test_how_much_of_the_order_is_the_choice_of_weights() -> None:
         scores = {name: a * x + b * y for name, (x, y) in means.items()}
         same += sorted(scores, key=lambda name: -scores[name]) == order
         first += max(scores, key=lambda name: scores[name]) == "mixed"
-    assert (three.same, three.first["mixed"]) == pytest.approx((same / 1000, first / 1000))
+    assert (three.same, dict(three.first)["mixed"]) == pytest.approx((same / 1000, first / 1000))
     assert 0.5 < three.same < 0.9
     assert f"the same in {three.same:.0%} of draws; first are mixed" in three.told
     assert sensitivity(found[:1], RECIPE) == []

@@ -16,6 +16,7 @@ from a2bench.errors import CannotRun
 from a2bench.results.leaderboard import Row, collect, to_csv
 from a2bench.results.submission import add, opened, pack
 from a2bench.results.upkeep import check
+from a2bench.runs.record import to_line
 from a2bench.runs.store import RunStore
 from a2bench.types import Case
 from tests.helpers.generators import MyGenerator
@@ -58,7 +59,8 @@ def altered(packed: Path, out: Path, change: Callable[[str, bytes], bytes | None
 def test_a_row_comes_out_as_it_went_in(packed: Path, row: Row, tmp_path: Path) -> None:
     with opened(packed) as (found, held):
         assert to_csv([found.row]) == to_csv([row])
-        assert "is not at hand, its cases were not compared" in found.remarks[0]
+        assert "not measured again" in found.remarks[0]
+        assert "is not at hand, its cases were not compared" in found.remarks[1]
         assert check(held).damage == ()
     target = RunStore(tmp_path / "all")
     add(packed, target)
@@ -124,6 +126,60 @@ def test_what_lacks_a_part_is_none(
         pass
 
 
+def test_records_of_no_work_of_the_row_are_refused(
+    store: RunStore, packed: Path, tmp_path: Path
+) -> None:
+    """Scores of another model, which the merged store would believe."""
+    others = [r for r in store.records().values() if r.kind == "score" and r.model == "two"]
+    forged = b"".join(to_line(replace(record, value=0.01, revision=9)) for record in others)
+    path = shutil.copyfile(packed, tmp_path / "x.zip")
+    with ZipFile(path, "a") as file:
+        file.writestr("submission/records/zz.jsonl", forged)
+    with pytest.raises(CannotRun, match="holds 4 records of no work of its row"):
+        add(path, RunStore(tmp_path / "all"))
+
+
+def test_other_scores_of_a_row_that_is_there_are_refused(
+    store: RunStore, packed: Path, row: Row, tmp_path: Path
+) -> None:
+    target = RunStore(shutil.copytree(store.root, tmp_path / "all"))
+    works = [
+        replace(w, scores={m: replace(r, value=0.02, revision=9) for m, r in w.scores.items()})
+        for w in row.works
+    ]
+    pack(replace(row, works=works), tmp_path / "x.zip")
+    before = to_csv(collect([target]))
+    with pytest.raises(CannotRun, match="holds another outcome of level in case-001"):
+        add(tmp_path / "x.zip", target)
+    assert to_csv(collect([target])) == before
+    add(packed, target)  # the same row again changes nothing
+    assert to_csv(collect([target])) == before
+
+
+def test_a_metric_that_is_defined_otherwise_here_is_refused(tmp_path: Path) -> None:
+    suite, store = make_suite(tmp_path / "suite", 2), RunStore(tmp_path / "store")
+    request = replace(ask(suite), profile="tests.helpers.fakes:profile")
+    do(request, store)
+    (held,) = collect([store])
+    pack(held, tmp_path / "good.zip")
+    with opened(tmp_path / "good.zip"):
+        pass
+    (manifest,) = store.manifests()
+    told = {
+        **manifest["request"],
+        "metrics": [{**m, "high": 1000.0} for m in manifest["request"]["metrics"]],
+    }
+    next(store.root.glob("runs/*.json")).unlink()
+    store.write_manifest(told, manifest["provenance"])
+    (forged,) = collect([store])
+    pack(forged, tmp_path / "bad.zip")
+    with (
+        pytest.raises(CannotRun, match="level is not defined so here: high"),
+        opened(tmp_path / "bad.zip"),
+    ):
+        pass
+
+
 def entry(name: str, mode: int = 0) -> ZipInfo:
     found = ZipInfo(name)
     found.external_attr = mode << 16
@@ -172,7 +228,7 @@ def test_a_store_with_other_videos_refuses_a_submission(packed: Path, tmp_path: 
     suite, target = make_suite(tmp_path / "suite", 2), RunStore(tmp_path / "all")
     do(ask(suite, generator=Otherwise(name="one")), target)
     before = to_csv(collect([target]))
-    with pytest.raises(CannotRun, match="hold other videos of 'one'"):
+    with pytest.raises(CannotRun, match="holds another outcome of the video in case-001"):
         add(packed, target)
     assert to_csv(collect([target])) == before
 
