@@ -18,7 +18,7 @@ import numpy as np
 from a2bench.outputs import replacing
 from a2bench.report.contents import Contents
 from a2bench.results.charts import axes, means, net, radar
-from a2bench.results.comparison import Comparison
+from a2bench.results.pair import Comparison
 from a2bench.results.table import Line
 from a2bench.stats import spearman
 from a2bench.text import plain

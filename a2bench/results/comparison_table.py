@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from a2bench.results.comparison import LEVEL, Compared, Comparison
+from a2bench.results.comparison import Compared
+from a2bench.results.pair import LEVEL, Comparison
 from a2bench.results.writing import latex_cell, latex_table, markdown_table
 from a2bench.text import markdown_cell
 from a2bench.types import Json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,20 @@ def stored(store: RunStore, *shape: Any, **more: Any) -> str:
         sha256 = file_sha256(path)
         store.publish(path, sha256)
     return sha256
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """The first file of a folder that a pattern names."""
+    return next(iter(sorted(folder.glob(pattern))))
+
+
+def flip_digit(root: Path) -> Path:
+    """A value of which one digit is another."""
+    path = only(root, "records/*.jsonl")
+    text = path.read_text()
+    changed = re.sub(
+        r'("value":0\.)(\d)', lambda m: m[1] + str((int(m[2]) + 1) % 10), text, count=1
+    )
+    assert changed != text
+    path.write_text(changed)
+    return path

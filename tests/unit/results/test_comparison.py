@@ -17,7 +17,7 @@ from statsmodels.stats.power import TTestPower
 
 from a2bench.cli import main
 from a2bench.errors import CannotRun, UsageError
-from a2bench.results.comparison import Compared, Comparison, compare
+from a2bench.results.comparison import Compared, compare
 from a2bench.results.comparison_table import (
     COLUMNS,
     extremes,
@@ -27,6 +27,7 @@ from a2bench.results.comparison_table import (
     to_markdown,
 )
 from a2bench.results.leaderboard import Row
+from a2bench.results.pair import Comparison
 from a2bench.results.places import places
 from a2bench.results.recipe import parse
 from a2bench.results.selection import chosen

@@ -18,8 +18,7 @@ from a2bench.results.submission import add, opened, pack
 from a2bench.results.upkeep import check
 from a2bench.runs.record import to_line
 from a2bench.runs.store import RunStore
-from a2bench.types import Case
-from tests.helpers.generators import MyGenerator
+from tests.helpers.generators import MyGenerator, Otherwise
 from tests.helpers.makers import make_suite
 from tests.helpers.runs import ask, do
 
@@ -215,13 +214,6 @@ def test_fault_19_a_hostile_entry_is_refused_before_anything_is_written(
     with pytest.raises(CannotRun, match=reason):
         add(path, target)
     assert not target.exists()
-
-
-class Otherwise(MyGenerator):
-    """By its name and parameters the same model, with other videos."""
-
-    def generate(self, case: Case, *, seed: int, out: Path) -> None:
-        super().generate(case, seed=seed + 77, out=out)
 
 
 def test_a_store_with_other_videos_refuses_a_submission(packed: Path, tmp_path: Path) -> None:

@@ -22,37 +22,7 @@ from a2bench.runs.store import RunStore
 from a2bench.types import Suite
 from tests.helpers.fakes import Level
 from tests.helpers.generators import FromElsewhere, MyGenerator, Otherwise, Raises
-from tests.helpers.makers import make_suite
-from tests.helpers.runs import ask, do, stored
-
-
-@pytest.fixture
-def suite(tmp_path: Path) -> Suite:
-    return make_suite(tmp_path / "suite", 3)
-
-
-@pytest.fixture
-def store(tmp_path: Path, suite: Suite) -> RunStore:
-    """A store with three videos and three scores."""
-    found = RunStore(tmp_path / "store")
-    do(ask(suite), found)
-    return found
-
-
-def only(folder: Path, pattern: str) -> Path:
-    return next(iter(sorted(folder.glob(pattern))))
-
-
-def flip_digit(root: Path) -> Path:
-    """A value of which one digit is another."""
-    path = only(root, "records/*.jsonl")
-    text = path.read_text()
-    changed = re.sub(
-        r'("value":0\.)(\d)', lambda m: m[1] + str((int(m[2]) + 1) % 10), text, count=1
-    )
-    assert changed != text
-    path.write_text(changed)
-    return path
+from tests.helpers.runs import ask, do, flip_digit, only, stored
 
 
 def test_a_whole_store_is_whole(store: RunStore) -> None:
