@@ -1,4 +1,4 @@
-"""``a2bench suites``: check a suite, or import one in another layout."""
+"""``a2bench suites``: check a suite, import one in another layout, or cross people with prompts."""
 
 from __future__ import annotations
 
@@ -48,4 +48,19 @@ def suites_import(
         written = import_opens2v(table, images, out)
     else:
         raise UsageError(f"no layout {layout!r}: a2bench-official or opens2v")
+    typer.echo(f"{len(written.cases)} cases in {out}; a2bench run --suite {out}/suite.jsonl ...")
+
+
+@app.command("cross")
+def suites_cross(
+    subjects: Annotated[Path, typer.Option(help="Folder of pictures, one a subject.")],
+    prompts: Annotated[Path, typer.Option(help="A text, one prompt a line; {name}: the subject.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the suite to; must not exist.")],
+    sample: Annotated[int | None, typer.Option(min=1, help="So many cases, balanced.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+) -> None:
+    """Every subject with every prompt, as a suite that `run --suite OUT/suite.jsonl` takes."""
+    from a2bench.suites.crossing import cross
+
+    written = cross(subjects, prompts, out, sample=sample, seed=seed)
     typer.echo(f"{len(written.cases)} cases in {out}; a2bench run --suite {out}/suite.jsonl ...")

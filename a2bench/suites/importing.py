@@ -57,8 +57,8 @@ def import_official(root: Path, table: Path, out: Path) -> Suite:
     checked: the columns above are ours.
     Raises ``SuiteError`` with every fault, ``UsageError`` for an argument that cannot be right.
     """
-    source = _open(table, root, out)
-    draft = _Draft(source, root)
+    source = opened(table, root, out)
+    draft = Draft(source, root)
     for number, (line, row) in enumerate(_table(source).items(), start=1):
         pictures = [
             (column, _official(column, path))
@@ -86,8 +86,8 @@ def import_opens2v(json_path: Path, images: Path, out: Path) -> Suite:
     ``singleobj_1``. Inferred from a path seen elsewhere (``Images/humanobj/environment/...``): how
     to tell a background. Raises as ``import_official`` does.
     """
-    source = _open(json_path, images, out)
-    draft = _Draft(source, images)
+    source = opened(json_path, images, out)
+    draft = Draft(source, images)
     lines = source.lines()
     texts = ((text, number) for number, line in enumerate(lines, 1) for text in _TEXT.findall(line))
     first = dict(reversed(list(texts)))
@@ -108,7 +108,7 @@ def import_opens2v(json_path: Path, images: Path, out: Path) -> Suite:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Picture:
+class Picture:
     """An image to import: ``file`` is its path inside the benchmark's folder."""
 
     file: str
@@ -117,7 +117,7 @@ class _Picture:
     category: str = ""
 
 
-class _Draft:
+class Draft:
     """A suite in the making; nothing is written before ``write`` has seen that it has no fault."""
 
     def __init__(self, source: Source, root: Path) -> None:
@@ -128,7 +128,7 @@ class _Draft:
         self._rows: dict[str, dict[str, str]] = {}
         self._images: dict[str, Path] = {}
 
-    def element(self, line: int, field: str, picture: _Picture) -> str:
+    def element(self, line: int, field: str, picture: Picture) -> str:
         """The id of the element that this image is; a fault when it is not usable."""
         try:
             path = contained(self._root, picture.file)
@@ -175,13 +175,13 @@ class _Draft:
         self._contents.add(digest(row))
         self._cases[str(case_id)] = row
 
-    def write(self, name: str, out: Path) -> Suite:
+    def write(self, name: str, out: Path, *, version: str = "imported") -> Suite:
         """Writes the suite beside ``out``, checks it, and moves it there."""
         if not self._cases and not self._source.faults:
             self._source.fault(1, "file", "has no case")
         if self._source.faults:
             raise SuiteError(self._source.report())
-        header = {"suite": name, "version": "imported", "references": "manifest.csv"}
+        header = {"suite": name, "version": version, "references": "manifest.csv"}
         cases = ({"id": case_id, **row} for case_id, row in self._cases.items())
         lines = [json.dumps(line) + "\n" for line in (header, *cases)]
         try:
@@ -205,7 +205,8 @@ class _Draft:
         return load_suite(out / "suite.jsonl")
 
 
-def _open(table: Path, root: Path, out: Path) -> Source:
+def opened(table: Path, root: Path, out: Path) -> Source:
+    """The text of a table. Raises ``UsageError`` for arguments that cannot be right."""
     table = on_disk(table)
     if not is_file(table):
         raise UsageError(f"no such file: {table}")
@@ -244,13 +245,13 @@ def _paths(source: Source, line: int, field: str, value: Any) -> list[str]:
     return [text.strip() for text in texts if text.strip()]
 
 
-def _official(column: str, path: str) -> _Picture:
+def _official(column: str, path: str) -> Picture:
     folder, role, default = OFFICIAL[column]
     *folders, file = PureWindowsPath(path).parts or (path,)  # takes both kinds of slashes
     if folders[:1] == [folder]:
         del folders[0]
     name = folders[0 if role == "character" else -1] if folders else default
-    return _Picture(
+    return Picture(
         file=PureWindowsPath(folder, *folders, file).as_posix(),
         role=role,
         name=name.replace("_", " ").strip().lower() or default,
@@ -258,11 +259,11 @@ def _official(column: str, path: str) -> _Picture:
     )
 
 
-def _opens2v(path: str, label: str) -> _Picture:
+def _opens2v(path: str, label: str) -> Picture:
     words = re.findall(r"\w+", label.lower())
     role: Role = "object"
     if words and words[-1] in HUMANS:
         role = "character"
     elif SCENES.intersection((*words, *PureWindowsPath(path.lower()).parts)):
         role = "background"
-    return _Picture(file=path, role=role, name=label.lower())
+    return Picture(file=path, role=role, name=label.lower())
