@@ -158,31 +158,14 @@ def _recipe(recipe: Recipe) -> Form:
 
 def of_comparison(found: Compared, out: Path | None) -> Form:
     """Pairs of rows, metric by metric, with every case; and the ranks of more than two."""
-    pairs = [
-        {
-            "metric": one.metric,
-            "a": one.a,
-            "b": one.b,
-            "higher_is_better": one.higher_is_better,
-            "n": one.n,
-            "mean_a": one.mean_a,
-            "mean_b": one.mean_b,
-            "difference": _interval(one.difference),
-            "p": one.p,
-            "p_holm": one.p_holm,
-            "effect": one.effect,
-            "wins": one.wins,
-            "ties": one.ties,
-            "losses": one.losses,
-            "cases_needed": one.needed,
-            "detectable": one.detectable,
-            "better": one.better,
-            "cases": [asdict(case) for case in one.cases],
-            "only_a": one.only_a,
-            "only_b": one.only_b,
-        }
-        for one in found.pairs
-    ]
+    from a2bench.results.comparison_table import line_of
+
+    pairs = []
+    for one in found.pairs:
+        line = line_of(one)
+        del line["difference_low"], line["difference_high"]
+        line |= {"difference": _interval(one.difference), "only_a": one.only_a}
+        pairs.append(line | {"only_b": one.only_b, "cases": [asdict(c) for c in one.cases]})
     return {
         "out": out and str(out),
         "rows": found.names,

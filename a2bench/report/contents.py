@@ -58,8 +58,9 @@ def contents(
             raise UsageError(f"rows of the {what} {', '.join(sorted(held))}: {option} names one")
     if not rows:
         raise CannotRun(f"nothing was run in {', '.join(names)}")
-    lines = with_values(lines_of(table(rows)), rows)
+    frame = table(rows)
+    lines = with_values(lines_of(frame), rows)
     found = scored(lines, recipe) if recipe else []
-    board = Board(rows=rows, frame=table(rows), lines=lines, recipe=recipe, scored=found)
+    board = Board(rows=rows, frame=frame, lines=lines, recipe=recipe, scored=found)
     compared = compare(rows, recipe=recipe) if 1 < len(rows) <= MOST_COMPARED else None
     return Contents(rows=rows, board=board, names=[line.name for line in lines], compared=compared)

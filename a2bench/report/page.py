@@ -19,6 +19,7 @@ from a2bench.report.gallery import Tick, exhibits
 from a2bench.results.charts import ranked, shown_table
 from a2bench.results.comparison_table import HEADS, NOTE, pairs, place_rows, remarks
 from a2bench.results.failures import failures
+from a2bench.results.holdings import SUBJECT
 from a2bench.results.leaderboard import Row
 from a2bench.results.published import reported
 from a2bench.results.ranks import decimal
@@ -237,4 +238,4 @@ def _started(told: Mapping[str, Any]) -> str:
 
 
 def _subject(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: request[name] for name in ("model", "suite", "profile")}
+    return {name: request[name] for name in SUBJECT}

@@ -96,7 +96,8 @@ def board(sources: Sequence[Path], recipe: Recipe | None = None) -> Board:
     if not tables and not rows:
         raise CannotRun(f"nothing was run in {', '.join(map(str, sources))}")
     if recipe is None:
-        return Board(rows=rows, frame=table(rows), lines=lines_of(table(rows)))
+        frame = table(rows)
+        return Board(rows=rows, frame=frame, lines=lines_of(frame))
     if rows:
         tables["run stores"] = table(rows)
     whole = joined(tables)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 
 from a2bench.errors import UsageError
@@ -54,7 +54,7 @@ class _Side:
     name: str
     cases: Mapping[str, str]
     values: Mapping[str, Mapping[str, float]]
-    metrics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, object]]
 
 
 def compare(

@@ -53,11 +53,12 @@ def frame(found: Compared) -> pd.DataFrame:
     """A line a pair and metric: ``COLUMNS``."""
     import pandas as pd
 
-    lines = [_line(one) for one in found.pairs]
+    lines = [line_of(one) for one in found.pairs]
     return pd.DataFrame(lines, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _line(one: Comparison) -> dict[str, Json]:
+def line_of(one: Comparison) -> dict[str, Json]:
+    """The line of a pair and metric: ``COLUMNS``."""
     interval = one.difference
     return {
         "metric": one.metric,

@@ -23,6 +23,7 @@ from a2bench.keys import canonical_json
 from a2bench.metric import filed_bounds
 from a2bench.outputs import replacing
 from a2bench.registry import build_profile
+from a2bench.results.holdings import SUBJECT
 from a2bench.results.leaderboard import Row, collect
 from a2bench.results.selection import suite_of
 from a2bench.results.upkeep import append, check, copy_video, merge
@@ -68,7 +69,7 @@ def pack(row: Row, out: Path, *, tick: Tick = lambda: None) -> int:
         store = RunStore(folder / "submission").create()
         for manifest in (m for s in row.stores for m in s.manifests()):
             request = manifest["request"]
-            if row.covers({name: request[name] for name in ("model", "suite", "profile")}):
+            if row.covers({name: request[name] for name in SUBJECT}):
                 store.write_manifest(request, manifest["provenance"], revision=manifest["revision"])
         append(store, records)
         for video in held.values():
